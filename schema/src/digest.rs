@@ -1,0 +1,183 @@
+//! What names things by their content: sha256 digests, and git's ids as provenance.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// A sha256, written as 64 lower-case hex digits.
+///
+/// Identity everywhere: of a bundle (over its uncompressed archive), of a sealed document (over its payload line with
+/// the newline), of a compressed object (over its bytes).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Hashes `bytes`.
+    pub fn of(bytes: &[u8]) -> Digest {
+        Digest(Sha256::digest(bytes).into())
+    }
+
+    /// The first twelve hex digits, for people; never compared.
+    pub fn short(&self) -> String {
+        hex::encode(&self.0[..6])
+    }
+}
+
+/// Hashes bytes as they stream past.
+#[derive(Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Adds `bytes` to what was hashed.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Ends the stream and gives its digest.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+/// Says that a text is not the hex of an identity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not {expected}", offered.escape_debug())]
+pub struct InvalidHex {
+    offered: String,
+    expected: &'static str,
+}
+
+impl FromStr for Digest {
+    type Err = InvalidHex;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHex> {
+        let mut bytes = [0; 32];
+        if is_lower_hex(text) && hex::decode_to_slice(text, &mut bytes).is_ok() {
+            Ok(Digest(bytes))
+        } else {
+            Err(InvalidHex {
+                offered: text.chars().take(80).collect(),
+                expected: "a sha256 in 64 lower-case hex digits",
+            })
+        }
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = InvalidHex;
+
+    fn try_from(text: String) -> Result<Self, InvalidHex> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        hex::encode(digest.0)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+macro_rules! git_id {
+    ($(#[$doc:meta])* $type:ident, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(Box<str>);
+
+        impl $type {
+            /// The full hex id.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The first ten hex digits, for people; never compared.
+            pub fn short(&self) -> &str {
+                &self.0[..10]
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = InvalidHex;
+
+            fn from_str(text: &str) -> Result<Self, InvalidHex> {
+                if matches!(text.len(), 40 | 64) && is_lower_hex(text) {
+                    Ok($type(text.into()))
+                } else {
+                    Err(InvalidHex { offered: text.chars().take(80).collect(), expected: $expected })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = InvalidHex;
+
+            fn try_from(text: String) -> Result<Self, InvalidHex> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(id: $type) -> String {
+                id.0.into()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+git_id! {
+    /// Id of a git commit, sha1 or sha256 in lower-case hex. Provenance only: nothing is trusted because of it.
+    CommitId, "a git commit id in 40 or 64 lower-case hex digits"
+}
+git_id! {
+    /// Id of a git tree, sha1 or sha256 in lower-case hex. Provenance only: nothing is trusted because of it.
+    TreeId, "a git tree id in 40 or 64 lower-case hex digits"
+}
+
+fn is_lower_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn a_digest_is_its_lower_case_hex() {
+        assert_eq!(Digest::of(b"").to_string(), EMPTY);
+        assert_eq!(EMPTY.parse(), Ok(Digest::of(b"")));
+        assert_eq!(Hasher::default().finish(), Digest::of(b""));
+        assert!(EMPTY.to_uppercase().parse::<Digest>().is_err());
+        assert!(EMPTY[1..].parse::<Digest>().is_err());
+    }
+
+    #[test]
+    fn a_git_id_has_forty_or_sixty_four_digits() {
+        assert!("a".repeat(40).parse::<CommitId>().is_ok());
+        assert!("a".repeat(64).parse::<TreeId>().is_ok());
+        assert!("a".repeat(41).parse::<CommitId>().is_err());
+        assert!("HEAD".parse::<CommitId>().is_err());
+    }
+}
