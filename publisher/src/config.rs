@@ -1,0 +1,202 @@
+//! The publisher's configuration file, `publisher.yaml`.
+//!
+//! In: one YAML file. Out: a [`Config`] whose paths are resolved against the file's folder. Nothing else is touched: keys,
+//! the trust root and the policy are read by whoever uses them.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schema::time::Length;
+use schema::yaml::InvalidYaml;
+use schema::{CommitId, Limits};
+use serde::Deserialize;
+use store::StoreUrl;
+
+use crate::plan::Freshness;
+use crate::source::{BranchName, RepositoryUrl, SourceConfig};
+
+/// What one publisher publishes, from where, with which keys, and to where.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The repository and branch to publish from.
+    pub source: SourceSection,
+    /// The file that says whose commits count.
+    pub signers: PathBuf,
+    /// Where bundles and pointers go.
+    pub store: StoreUrl,
+    /// The secret keys that sign them.
+    pub keys: KeyFiles,
+    /// The trust root that vouches for those keys.
+    pub root: PathBuf,
+    /// Folder for what the publisher remembers. All of it can be lost.
+    pub state: PathBuf,
+    /// Where `driftless up` serves the store and the status; `driftless publisher` goes by its `--listen` alone. Not used by
+    /// this library.
+    #[serde(default)]
+    pub listen: Option<SocketAddr>,
+    /// How long a pointer counts. Default: 24h.
+    #[serde(default = "pointer_valid_for")]
+    pub pointer_valid_for: Length,
+    /// How old a pointer grows before it is signed afresh; shorter than `pointer_valid_for`. Default: 1h.
+    #[serde(default = "pointer_refresh_every")]
+    pub pointer_refresh_every: Length,
+}
+
+/// The config repository.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSection {
+    /// Where the repository is: a path, an https:// or ssh:// URL, or user@host:path.
+    pub repository: RepositoryUrl,
+    /// The branch whose tip is published. Default: `main`.
+    #[serde(default = "branch")]
+    pub branch: BranchName,
+    /// The last commit of a history that was made before commits had to be signed: it and all before it are taken as they are.
+    #[serde(default)]
+    pub adopt: Option<CommitId>,
+    /// The longest time between two looks at the branch. Default: 5s.
+    #[serde(default = "poll")]
+    pub poll: Length,
+    /// The longest time that one fetch of a remote repository may take. Default: 5m.
+    #[serde(default = "fetch_deadline")]
+    pub fetch_deadline: Length,
+}
+
+/// Files of unencrypted minisign secret keys, readable by the publisher alone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFiles {
+    /// The key that signs manifests.
+    pub release: PathBuf,
+    /// The key that signs pointers.
+    pub pointer: PathBuf,
+}
+
+impl Config {
+    /// Reads the file at `path`. A relative path in it starts at the folder that the file is in.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the file cannot be read, is not as it must be, or contradicts itself.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let mut config: Config = schema::yaml::from_str(&path.display().to_string(), &text, &Limits::DEFAULT)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let files = [&mut config.signers, &mut config.root, &mut config.state];
+        for file in files.into_iter().chain([&mut config.keys.release, &mut config.keys.pointer]) {
+            *file = folder.join(&file);
+        }
+        config.source.repository = config.source.repository.relative_to(folder);
+        if let Some(directory) = config.store.local_path() {
+            config.store = StoreUrl::directory(folder.join(directory));
+        }
+        config.check(path)?;
+        Ok(config)
+    }
+
+    /// How long pointers count and how often they are signed afresh.
+    pub fn freshness(&self) -> Freshness {
+        Freshness { valid_for: self.pointer_valid_for.0, refresh_every: self.pointer_refresh_every.0 }
+    }
+
+    /// The config repository as a source of commits. Its mirror, if it needs one, is among what can be lost.
+    pub(crate) fn source(&self) -> SourceConfig {
+        let SourceSection { repository, branch, poll, fetch_deadline, adopt: _ } = self.source.clone();
+        SourceConfig { repository, branch, poll, fetch_deadline, mirror_dir: self.state.join("mirror") }
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let (valid_for, refresh_every) = (self.pointer_valid_for, self.pointer_refresh_every);
+        if refresh_every.0.is_zero() || refresh_every >= valid_for {
+            return Err(ConfigError::Freshness { path: path.to_owned(), valid_for, refresh_every });
+        }
+        Ok(())
+    }
+}
+
+/// Says why a configuration file is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("configuration `{}` cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not as it must be.
+    #[error(transparent)]
+    Invalid(#[from] InvalidYaml),
+    /// Pointers would expire before they are signed afresh.
+    #[error(
+        "{}: pointer_refresh_every ({}) must be above zero and below pointer_valid_for ({})",
+        path.display(), String::from(*refresh_every), String::from(*valid_for)
+    )]
+    Freshness {
+        /// The file.
+        path: PathBuf,
+        /// As configured.
+        valid_for: Length,
+        /// As configured.
+        refresh_every: Length,
+    },
+}
+
+fn branch() -> BranchName {
+    "main".parse().expect("`main` is a branch name")
+}
+
+fn poll() -> Length {
+    Length(Duration::from_secs(5))
+}
+
+fn fetch_deadline() -> Length {
+    Length(Duration::from_secs(300))
+}
+
+fn pointer_valid_for() -> Length {
+    Length(Duration::from_secs(24 * 3600))
+}
+
+fn pointer_refresh_every() -> Length {
+    Length(Duration::from_secs(3600))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALLEST: &str = "source: { repository: config.git }\nsigners: signers.yaml\nstore: store\n\
+         keys: { release: keys/release.key, pointer: /secret/pointer.key }\nroot: root\nstate: state\n";
+
+    fn load(text: &str) -> Result<(Config, PathBuf), ConfigError> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("publisher.yaml");
+        std::fs::write(&file, text).expect("the folder is writable");
+        Config::load(&file).map(|config| (config, folder.path().to_owned()))
+    }
+
+    #[test]
+    fn paths_start_at_the_file_and_the_rest_has_defaults() {
+        let (config, folder) = load(SMALLEST).expect("the smallest configuration");
+        assert_eq!(config.source.repository.local_path(), Some(&*folder.join("config.git")));
+        assert_eq!(config.store.local_path(), Some(&*folder.join("store")));
+        assert_eq!(config.keys.release, folder.join("keys/release.key"));
+        assert_eq!(config.keys.pointer, Path::new("/secret/pointer.key"));
+        assert_eq!((config.source.branch.to_string().as_str(), config.source.poll.0), ("main", Duration::from_secs(5)));
+        assert_eq!(config.freshness().refresh_every, Duration::from_secs(3600));
+        assert!(config.listen.is_none() && config.source.adopt.is_none());
+    }
+
+    #[test]
+    fn mistakes_are_refused_with_their_place() {
+        let unknown = load(&format!("{SMALLEST}lisen: 127.0.0.1:80\n")).expect_err("an unknown key");
+        assert!(unknown.to_string().contains("publisher.yaml:7:1"), "{unknown}");
+        let endless = load(&format!("{SMALLEST}pointer_refresh_every: 24h\n")).expect_err("pointers would expire");
+        assert!(endless.to_string().contains("pointer_refresh_every (1day)"), "{endless}");
+    }
+}

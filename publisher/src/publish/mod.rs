@@ -1,0 +1,55 @@
+//! From compiled bundles to moved pointers: the one path on which anything is written to a store.
+//!
+//! In: a [`VerifiedCommit`](crate::proof::VerifiedCommit) and its compiled bundles. Out: per region, a pointer that names
+//! the bundle. Each step is a type that consumes the one before:
+//!
+//! ```text
+//! CompiledBundle -> PlacedBundle -> SignedBundle -> StoredBundle -> Recorded -> Published
+//!                   frame stored    manifest over   manifest        history     pointer
+//!                                   that frame      stored, both    record      moved
+//!                                                   read back       created
+//! ```
+//!
+//! A crash between any two leaves objects that nothing names yet, or a record whose pointer lags; the next start finds
+//! both by taking the same path again. Refreshes and rollbacks enter it further right.
+
+mod ancestry;
+mod bundle_error;
+mod content;
+mod draft;
+mod place;
+mod point;
+mod read_back;
+mod record;
+mod refresh;
+mod report;
+mod round;
+mod sign;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use futures_util::{StreamExt as _, stream};
+
+pub use ancestry::{Ancestry, AncestryError, Relation};
+pub use bundle_error::{BundleError, BundleFault};
+pub use content::ContentFault;
+pub use refresh::refresh;
+pub use report::{Blocked, Moved, Report};
+pub use round::publish;
+
+pub(crate) use draft::{Draft, Signing};
+pub(crate) use point::announce;
+pub(crate) use read_back::{StoredBundle, read_back};
+
+/// How often a region is planned again after another publisher was first.
+pub(crate) const TRIES: u32 = 5;
+
+/// How many apps and regions are worked on at a time.
+const AT_A_TIME: usize = 8;
+
+/// Runs `works`, not all at once, and gives what came of each, in their order.
+// A vector, so that the closure which made the futures is no part of this one's type.
+pub(crate) async fn a_few_at_a_time<F: Future>(works: Vec<F>) -> Vec<F::Output> {
+    stream::iter(works).buffered(AT_A_TIME).collect().await
+}

@@ -1,0 +1,78 @@
+mod crash;
+mod damage;
+mod race;
+
+use crate::bench::{Bench, HOUR};
+use crate::publish::refresh;
+
+#[tokio::test]
+async fn a_commit_moves_every_region_once_and_only_once() {
+    let mut bench = Bench::new();
+    let tip = bench.tip("1", "1");
+    let report = bench.publish(&tip).await;
+    assert!(report.failed.is_empty(), "{:?}", report.failed);
+    let moved: Vec<_> = report.moved.iter().map(|moved| (moved.region.as_str(), moved.order.to_string())).collect();
+    assert_eq!(moved, [("eu", "e1 g1 s1".to_owned()), ("us", "e1 g1 s1".to_owned())]);
+    bench.check().await;
+
+    let (faulty, publisher) = bench.faulty();
+    let again = tip.publish(&publisher).await;
+    assert!(again.moved.is_empty() && again.refreshed.is_empty() && again.failed.is_empty(), "{again:?}");
+    assert_eq!(faulty.writes_seen(), 0);
+}
+
+#[tokio::test]
+async fn only_the_region_whose_bundle_changed_gets_a_generation() {
+    let mut bench = Bench::new();
+    let first = bench.tip("1", "1");
+    bench.publish(&first).await;
+    let second = bench.tip("1", "2");
+    let report = bench.publish(&second).await;
+    assert_eq!(report.moved.iter().map(|moved| moved.region.as_str()).collect::<Vec<_>>(), ["eu"]);
+    assert_eq!((bench.order("eu").await, bench.order("us").await), ("e1 g2 s1".to_owned(), "e1 g1 s1".to_owned()));
+    assert_eq!(bench.pointer("eu").await.commit, *second.commit.id());
+    bench.check().await;
+}
+
+#[tokio::test]
+async fn f33_a_revert_is_a_new_generation_and_uploads_nothing() {
+    let mut bench = Bench::new();
+    let first = bench.tip("1", "1");
+    bench.publish(&first).await;
+    let manifest = bench.pointer("us").await.stable.manifest;
+    let second = bench.tip("2", "1");
+    bench.publish(&second).await;
+
+    let revert = bench.tip("1", "1");
+    let (faulty, publisher) = bench.faulty();
+    let report = revert.publish(&publisher).await;
+    assert_eq!(report.moved.len(), 2);
+    assert_eq!(faulty.writes_seen(), 4, "a record and a pointer for each region");
+    let pointer = bench.pointer("us").await;
+    assert_eq!(pointer.order().to_string(), "e1 g3 s1");
+    assert_eq!((pointer.stable.digest, pointer.stable.manifest), (first.digest("us"), manifest));
+    assert_eq!(pointer.commit, *revert.commit.id());
+    bench.check().await;
+}
+
+#[tokio::test]
+async fn an_old_pointer_is_signed_afresh_under_the_next_serial() {
+    let mut bench = Bench::new();
+    let tip = bench.tip("1", "1");
+    bench.publish(&tip).await;
+    let before = bench.pointer("eu").await;
+    bench.pass(HOUR);
+    let report = bench.publish(&tip).await;
+    assert_eq!((report.moved.len(), report.refreshed.len()), (0, 2));
+    let after = bench.pointer("eu").await;
+    assert_eq!(after.order().to_string(), "e1 g1 s2");
+    assert!(after.expires > before.expires && after.trace == before.trace && after.stable == before.stable);
+
+    // The same where no commit is at hand.
+    bench.pass(HOUR);
+    let places: Vec<_> = tip.compilation.bundles.keys().cloned().collect();
+    assert_eq!(refresh(&bench.publisher, places.clone()).await.refreshed.len(), 2);
+    assert_eq!(refresh(&bench.publisher, places).await.refreshed.len(), 0);
+    assert_eq!(bench.order("eu").await, "e1 g1 s3");
+    bench.check().await;
+}
