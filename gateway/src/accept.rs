@@ -1,0 +1,123 @@
+//! The accept loop: lets connections in, turns away those beyond the caps, and survives running out of files.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{error, info, warn};
+
+use crate::admission::Admission;
+use crate::connection;
+use crate::http::Service;
+
+/// Binds `address` with room for a whole fleet that reconnects at once.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for the connections of the process before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves `listener` until the service closes; then gives open requests [`GRACE`] to end, and cuts the rest.
+pub(crate) async fn run(listener: TcpListener, service: Arc<Service>) {
+    let limits = &service.limits;
+    let admission = Admission::new(limits.connections, limits.connections_per_address);
+    let mut connections = JoinSet::new();
+    let mut turned_away = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = service.closing.cancelled() => break,
+            Some(ended) = connections.join_next() => {
+                if let Err(panicked) = ended {
+                    error!(%panicked, "Serving a connection failed: {panicked}");
+                }
+            }
+            Some(_) = turned_away.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => match admission.admit(peer.ip()) {
+                    Some(permit) => {
+                        // Answers are small and written at once; there is nothing to gather.
+                        let _ = stream.set_nodelay(true);
+                        let service = Arc::clone(&service);
+                        connections.spawn(async move {
+                            let _counted = service.metrics.connected();
+                            connection::serve(stream, service).await;
+                            drop(permit);
+                        });
+                    }
+                    None => {
+                        service.metrics.turned_away();
+                        // Beyond that, closing is all that can be afforded.
+                        if turned_away.len() < TURNED_AWAY_MAX {
+                            turned_away.spawn(turn_away(stream));
+                        }
+                    }
+                },
+                Err(error) => pause_after(&error).await,
+            },
+        }
+    }
+    drop(listener);
+    drain(connections).await;
+}
+
+async fn drain(mut connections: JoinSet<()>) {
+    let open = connections.len();
+    info!(open, "Closing: {open} connections have {} s to end", GRACE.as_secs());
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(GRACE, ended).await.is_err() {
+        let cut = connections.len();
+        warn!(cut, "Cut {cut} connections that did not end");
+        connections.shutdown().await;
+    }
+}
+
+/// Says 503, and lets the client read it: closing on unread bytes would take the answer back.
+async fn turn_away(mut stream: TcpStream) {
+    let politely = async {
+        stream.write_all(TURNED_AWAY).await?;
+        stream.shutdown().await?;
+        let mut rest = [0; 1024];
+        while stream.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // It was turned away either way.
+    let _ = timeout(LINGER, politely).await;
+}
+
+/// A connection that broke before it was accepted is nothing. Running out of files or memory passes, if one lets it.
+async fn pause_after(error: &io::Error) {
+    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        return;
+    }
+    warn!(%error, "Cannot accept a connection: {error}");
+    sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
+}
+
+const BACKLOG: u32 = 8192;
+const GRACE: Duration = Duration::from_secs(5);
+const LINGER: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(100);
+const TURNED_AWAY_MAX: usize = 256;
+const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+Content-Type: application/json\r\nContent-Length: 75\r\n\r\n\
+{\"error\":\"too many connections\",\"hint\":\"come back later, or ask a mirror\"}\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_to_who_is_turned_away_says_its_own_length() {
+        let text = str::from_utf8(TURNED_AWAY).expect("ASCII");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.contains(&format!("Content-Length: {}", body.len())));
+        serde_json::from_str::<serde_json::Value>(body).expect("JSON");
+    }
+}

@@ -1,0 +1,119 @@
+//! Takes a request to whoever answers it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ALLOW, CONTENT_LENGTH};
+use http::{HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use schema::status::PublisherStatus;
+use schema::{AgentId, Timestamp};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{self, Answer};
+use super::route::Route;
+use crate::acks::Answers;
+use crate::board::Slot;
+use crate::config::Limits;
+use crate::follow::{Asked, Demand};
+use crate::health::Subject;
+use crate::metrics::Metrics;
+use crate::objects::Objects;
+use crate::pair::Pair;
+use crate::view::View;
+
+/// Everything that answering needs, shared by all connections.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) name: AgentId,
+    pub(crate) limits: Limits,
+    pub(crate) started: Timestamp,
+    pub(crate) begun: Instant,
+    pub(crate) view: Arc<View>,
+    pub(crate) objects: Objects,
+    pub(crate) answers: Arc<Answers>,
+    /// Whom to ask for a pointer that is not on the board; nobody where the source is a store.
+    pub(crate) demand: Option<Demand>,
+    pub(crate) publisher: Option<watch::Receiver<PublisherStatus>>,
+    pub(crate) metrics: Metrics,
+    /// Cancelled when this gateway goes away.
+    pub(crate) closing: CancellationToken,
+}
+
+impl Service {
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Infallible> {
+        let route = Route::of(request.uri().path());
+        let (class, head) = (route.class(), request.method() == Method::HEAD);
+        let answer = self.dispatch(route, request).await;
+        let length = answer.headers().get(CONTENT_LENGTH).filter(|_| !head);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
+        self.metrics.answered(class, answer.status(), length);
+        Ok(answer)
+    }
+
+    async fn dispatch(&self, route: Route, request: Request<Incoming>) -> Answer {
+        if let Err(allow) = route.admits(request.method()) {
+            let error = format!("`{}` takes no such method", request.uri().path().escape_debug());
+            let mut answer = answer::problem(StatusCode::METHOD_NOT_ALLOWED, &error, &format!("use {allow}"));
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+            return answer;
+        }
+        match route {
+            Route::Pointer(pair) => self.pointer(pair, request.headers()).await,
+            Route::Object(path) => self.object(path, request.method(), request.headers()).await,
+            Route::Acks => self.acks(request.into_body()).await,
+            Route::Summaries => self.summaries(request.into_body()).await,
+            Route::Status => self.status(request.uri().query()),
+            Route::Alive => self.alive(),
+            Route::Ready => self.ready(),
+            Route::Metrics => answer::bytes(StatusCode::OK, METRICS, self.metrics.encode(&self.view).into()),
+            Route::Nothing => {
+                let hint = "see /v1/status, or ask for a store path like /v1/apps/<app>/regions/<region>/pointer";
+                answer::problem(StatusCode::NOT_FOUND, "there is nothing at this path", hint)
+            }
+        }
+    }
+
+    /// The slot of `pair`, which is followed from now on if it was not before.
+    ///
+    /// # Errors
+    /// The answer that says why there is none: 404 where the source says so, 503 where it is not known yet.
+    pub(super) async fn slot(&self, pair: Pair) -> Result<Arc<Slot>, Answer> {
+        if let Some(slot) = self.view.board.slot(&pair) {
+            return Ok(slot);
+        }
+        let asked = match &self.demand {
+            Some(demand) => demand.ask(pair.clone()).await,
+            // It is there, but could not be read or did not verify.
+            None if self.view.health.is_troubled(&Subject::Pointer(pair.clone())) => Asked::Unknown,
+            None if self.view.health.is_surveyed() => Asked::Absent,
+            None => Asked::Unknown,
+        };
+        if let Some(slot) = self.view.board.slot(&pair) {
+            return Ok(slot);
+        }
+        let Pair { app, region } = pair;
+        match asked {
+            Asked::Absent => {
+                let error = format!("nothing was ever published for app `{app}` in region `{region}`");
+                Err(answer::problem(StatusCode::NOT_FOUND, &error, "check both names against /v1/status"))
+            }
+            // An error never means "empty".
+            Asked::Unknown | Asked::Followed => {
+                let error = format!("whether there is a pointer of app `{app}` in region `{region}` is not known yet");
+                let after = Duration::from_secs(1);
+                Err(answer::busy(StatusCode::SERVICE_UNAVAILABLE, &error, "ask again in a moment", after))
+            }
+        }
+    }
+
+    pub(super) fn uptime(&self) -> Duration {
+        self.begun.elapsed()
+    }
+}
+
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -1,0 +1,35 @@
+//! Stateless regional server: holds long-polls, serves store paths, gathers acks.
+//!
+//! In: a store, or the base URLs of other gateways. Out: the HTTP surface that agents and gateways further down speak to.
+//! A gateway verifies what it relays and needs no key that signs; agents verify all of it again, so a gateway that lies
+//! costs them time and nothing else. It keeps nothing on disk: restarted, it looks at its source and is what it was, but
+//! for what agents said, which they say again or which the next generation brings.
+//!
+//! Where to start reading: [`Gateway`] (the parts and how they run), `board.rs` (the newest pointers, and waiting for them),
+//! `http/` (one file for each thing that can be asked), `acks/tally.rs` (counting, as a pure function).
+
+mod accept;
+mod acks;
+mod admission;
+mod board;
+mod causes;
+mod clock;
+mod config;
+mod connection;
+mod follow;
+mod gateway;
+mod header;
+mod health;
+mod http;
+mod metrics;
+mod objects;
+mod pair;
+mod report;
+mod source;
+mod stall;
+mod trust;
+mod view;
+
+pub use config::{Config, ConfigError, Followed, Limits, SourceUrl};
+pub use gateway::{BindError, Gateway, GatewayError};
+pub use trust::PinError;

@@ -1,0 +1,162 @@
+//! What `/metrics` says, in the OpenMetrics text format.
+
+use std::sync::atomic::Ordering;
+
+use http::StatusCode;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::clock;
+use crate::view::View;
+
+/// Counters and gauges of one gateway; clones count together.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    connections: Gauge,
+    turned_away: Counter,
+    parked: Gauge,
+    notifications: Counter,
+    requests: Family<RequestLabels, Counter>,
+    bytes: Counter,
+    acks: Family<AckLabels, Counter>,
+    source_errors: Counter,
+    generation: Family<PairLabels, Gauge>,
+    issued_ago: Family<PairLabels, Gauge>,
+    confirmed_ago: Family<PairLabels, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    class: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AckLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PairLabels {
+    app: String,
+    region: String,
+}
+
+/// One thing that is counted for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: &Gauge) -> Counted {
+        gauge.inc();
+        Counted(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Metrics {
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("driftless_gateway"),
+            connections: Gauge::default(),
+            turned_away: Counter::default(),
+            parked: Gauge::default(),
+            notifications: Counter::default(),
+            requests: Family::default(),
+            bytes: Counter::default(),
+            acks: Family::default(),
+            source_errors: Counter::default(),
+            generation: Family::default(),
+            issued_ago: Family::default(),
+            confirmed_ago: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("connections", "Connections held now", self.connections.clone());
+        registry.register(
+            "turned_away",
+            "Connections answered 503 because there were too many",
+            self.turned_away.clone(),
+        );
+        registry.register("parked", "Long-polls held now", self.parked.clone());
+        registry.register("notifications", "Long-polls answered with a newer pointer", self.notifications.clone());
+        registry.register("requests", "Requests answered, by what was asked for and how", self.requests.clone());
+        registry.register("answered_bytes", "Bytes of bodies that answers announced", self.bytes.clone());
+        registry.register("acks", "Acks, or for a whole batch one, by what became of them", self.acks.clone());
+        registry.register("source_errors", "Times that the source failed or was refused", self.source_errors.clone());
+        registry.register("generation", "Generation of the newest verified pointer", self.generation.clone());
+        let help = "Seconds since the newest verified pointer was signed";
+        registry.register("pointer_issued_ago_seconds", help, self.issued_ago.clone());
+        let help = "Seconds since the source last confirmed the newest verified pointer";
+        registry.register("pointer_confirmed_ago_seconds", help, self.confirmed_ago.clone());
+    }
+
+    /// Counts a connection.
+    pub(crate) fn connected(&self) -> Counted {
+        Counted::new(&self.connections)
+    }
+
+    /// Counts a long-poll that is held.
+    pub(crate) fn parked(&self) -> Counted {
+        Counted::new(&self.parked)
+    }
+
+    /// Connections now.
+    pub(crate) fn connections(&self) -> u64 {
+        u64::try_from(self.connections.get()).unwrap_or(0)
+    }
+
+    /// Long-polls now.
+    pub(crate) fn parked_now(&self) -> u64 {
+        u64::try_from(self.parked.get()).unwrap_or(0)
+    }
+
+    pub(crate) fn turned_away(&self) {
+        self.turned_away.inc();
+    }
+
+    pub(crate) fn notified(&self) {
+        self.notifications.inc();
+    }
+
+    pub(crate) fn answered(&self, class: &'static str, status: StatusCode, bytes: u64) {
+        self.requests.get_or_create(&RequestLabels { class, status: status.as_u16() }).inc();
+        self.bytes.inc_by(bytes);
+    }
+
+    pub(crate) fn acks(&self, outcome: &'static str, count: usize) {
+        self.acks.get_or_create(&AckLabels { outcome }).inc_by(count as u64);
+    }
+
+    /// Everything as text, with `view` as it is now.
+    pub(crate) fn encode(&self, view: &View) -> String {
+        let now = clock::now();
+        self.source_errors.inner().store(view.health.errors(), Ordering::Relaxed);
+        for (pair, slot) in view.board.slots() {
+            let labels = PairLabels { app: pair.app.to_string(), region: pair.region.to_string() };
+            let posted = slot.posted();
+            let seconds = |since| i64::try_from(now.since(since).as_secs()).unwrap_or(i64::MAX);
+            let generation = i64::try_from(posted.pointer().generation.number()).unwrap_or(i64::MAX);
+            self.generation.get_or_create(&labels).set(generation);
+            self.issued_ago.get_or_create(&labels).set(seconds(posted.pointer().issued));
+            self.confirmed_ago.get_or_create(&labels).set(seconds(slot.confirmed()));
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a String takes all that is written to it");
+        text
+    }
+}

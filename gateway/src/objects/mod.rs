@@ -1,0 +1,213 @@
+//! The immutable objects that a gateway relays: trust roots, manifests, history records, bundles and patches.
+//!
+//! What comes from a bucket or an upstream is verified before it is served, fetched once however many ask for it at a time,
+//! and kept in bounded memory. A bundle in a directory of this host is streamed from its file as it is: agents verify it
+//! anyhow, and memory stays the same for any size. History records and trust roots from before the pinned one can be
+//! checked for their form only, so they are never kept: who forged one of those would be believed here for as long.
+
+mod cache;
+mod check;
+mod flight;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use follower::Expected;
+use schema::manifest::{Encoding, Manifest};
+use schema::{App, Digest, Limits, StorePath, Verified};
+use store::{Store, StoreError, Streamed};
+use tokio::time::timeout;
+
+use crate::http::ETag;
+use crate::view::View;
+use cache::Cache;
+use check::Unfit;
+use flight::{Flights, Keep, Landed};
+
+/// The objects of one source.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    view: Arc<View>,
+    cache: Arc<Cache>,
+    flights: Flights,
+}
+
+/// An object to answer with.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// All of it, verified.
+    Kept(Kept),
+    /// A file of this host, not looked into.
+    File { store: Store, path: StorePath, size: u64, etag: ETag },
+}
+
+/// Bytes that were verified, and their tag.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) bytes: Bytes,
+    pub(crate) etag: ETag,
+}
+
+/// Says why there is no object to answer with.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Miss {
+    /// The source has no such object, or what it has is of no use to anyone.
+    #[error("there is no such object")]
+    Absent,
+    /// The source could not be asked, or served what does not verify.
+    #[error("the source gives no good copy: {0}")]
+    Bad(Arc<str>),
+    /// It is being fetched, and that takes longer than a client waits.
+    #[error("the object is on its way")]
+    OnItsWay,
+}
+
+impl Objects {
+    pub(crate) fn new(view: Arc<View>, cache_bytes: u64) -> Objects {
+        Objects { view, cache: Arc::new(Cache::new(cache_bytes)), flights: Flights::new(cache_bytes) }
+    }
+
+    /// Finds the immutable object at `path`.
+    ///
+    /// # Errors
+    /// [`Miss`]; only [`Miss::Absent`] is the source's own statement.
+    pub(crate) async fn find(&self, path: &StorePath) -> Result<Found, Miss> {
+        match path {
+            StorePath::Bundle { app, digest } | StorePath::Patch { app, digest, .. } => {
+                self.blob(path, app, *digest).await
+            }
+            // The one object that is not immutable is on the board, never here.
+            StorePath::Pointer { .. } => Err(Miss::Absent),
+            StorePath::Root { version } if !self.view.trust.predates(*version) => {
+                self.root(*version).await.map(Found::Kept)
+            }
+            StorePath::Root { .. } | StorePath::Manifest { .. } | StorePath::History { .. } => {
+                self.document(path).await.map(Found::Kept)
+            }
+        }
+    }
+
+    /// A trust root as it was verified here. Never what merely stands at its path: anyone can sign a root of their own.
+    async fn root(&self, version: u64) -> Result<Kept, Miss> {
+        let root = timeout(PATIENCE, self.view.root(version)).await.map_err(|_elapsed| Miss::OnItsWay)?;
+        let root = root.map_err(Miss::Bad)?.ok_or(Miss::Absent)?;
+        Ok(Kept { etag: ETag::of(root.bytes()), bytes: root.bytes().clone() })
+    }
+
+    async fn document(&self, path: &StorePath) -> Result<Kept, Miss> {
+        if let Some(kept) = self.cache.get(path) {
+            return Ok(kept);
+        }
+        let keep = match path {
+            StorePath::Manifest { .. } => Keep::InCache,
+            _ => Keep::Nowhere,
+        };
+        let (view, wanted) = (Arc::clone(&self.view), path.clone());
+        let fetch = async move {
+            let root = view.trust.root();
+            let max_bytes = check::max_bytes(&wanted);
+            let found = view.source.document(&wanted, max_bytes, |bytes| check::check(&wanted, bytes, &root)).await;
+            let kept = |bytes: Bytes| Kept { etag: ETag::of(&bytes), bytes };
+            found.map(|found| found.map(kept)).map_err(|error| Miss::bad(&error))
+        };
+        self.land(path, 0, keep, fetch).await
+    }
+
+    async fn blob(&self, path: &StorePath, app: &App, digest: Digest) -> Result<Found, Miss> {
+        if let Some(store) = self.view.source.directory() {
+            return file(store, path).await;
+        }
+        if let Some(kept) = self.cache.get(path) {
+            return Ok(Found::Kept(kept));
+        }
+        let manifest = self.document(&StorePath::Manifest { app: app.clone(), digest }).await?;
+        let manifest = Verified::<Manifest>::open(manifest.bytes, &self.view.trust.root().release, &Limits::DEFAULT)
+            .map_err(|error| Miss::bad(&Unfit::Seal(error)))?;
+        // What the manifest does not name nobody may ask for.
+        let expected = expected(&manifest, path).ok_or(Miss::Absent)?;
+        let (view, wanted) = (Arc::clone(&self.view), path.clone());
+        let fetch = async move {
+            let found = view.source.blob(&wanted, expected).await;
+            let kept = |bytes| Kept { bytes, etag: ETag::of_digest(expected.sha256) };
+            found.map(|found| found.map(kept)).map_err(|error| Miss::bad(&error))
+        };
+        self.land(path, expected.size, Keep::InCache, fetch).await.map(Found::Kept)
+    }
+
+    /// Waits, not for long, for one fetch that all who ask at a time share, and that goes on when nobody waits any more.
+    async fn land(
+        &self,
+        path: &StorePath,
+        size: u64,
+        keep: Keep,
+        fetch: impl Future<Output = Result<Option<Kept>, Miss>> + Send + 'static,
+    ) -> Result<Kept, Miss> {
+        let landed: Landed = self.flights.share(path, size, &self.cache, keep, fetch)?;
+        timeout(PATIENCE, landed).await.unwrap_or(Err(Miss::OnItsWay))
+    }
+}
+
+impl Miss {
+    fn bad(error: &dyn std::error::Error) -> Miss {
+        Miss::Bad(crate::causes::in_one_line(error).into())
+    }
+}
+
+/// What was signed of the object at `path`, which `manifest` vouches for.
+fn expected(manifest: &Manifest, path: &StorePath) -> Option<Expected> {
+    match path {
+        StorePath::Bundle { .. } => {
+            let whole = manifest.whole();
+            Some(Expected { size: whole.size, sha256: whole.sha256 })
+        }
+        StorePath::Patch { base, .. } => manifest.encodings.iter().find_map(|encoding| match encoding {
+            Encoding::Patch(patch) if patch.from == *base => Some(Expected { size: patch.size, sha256: patch.sha256 }),
+            _ => None,
+        }),
+        _ => None,
+    }
+    // A signed size is still a size that somebody else chose.
+    .filter(|expected| expected.size <= Limits::DEFAULT.bundle_compressed_max_bytes)
+}
+
+async fn file(store: &Store, path: &StorePath) -> Result<Found, Miss> {
+    let opened = store.stream(path, None).await.map_err(|error| Miss::bad(&error))?;
+    let Some(Streamed { size, .. }) = opened else { return Err(Miss::Absent) };
+    // The bytes at an immutable path are the same for ever, so path and length name them without reading them.
+    let etag = ETag::of(format!("{path} {size}").as_bytes());
+    Ok(Found::File { store: store.clone(), path: path.clone(), size, etag })
+}
+
+impl Found {
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Found::Kept(kept) => kept.bytes.len() as u64,
+            Found::File { size, .. } => *size,
+        }
+    }
+
+    pub(crate) fn etag(&self) -> &ETag {
+        match self {
+            Found::Kept(kept) => &kept.etag,
+            Found::File { etag, .. } => etag,
+        }
+    }
+}
+
+/// Opens `len` bytes from `start` on of a file that was found.
+pub(crate) async fn open_file(
+    store: &Store,
+    path: &StorePath,
+    start: u64,
+    len: u64,
+) -> Result<Option<Streamed>, StoreError> {
+    let range = (len > 0).then(|| start..start + len);
+    store.stream(path, range).await
+}
+
+/// Less than a client waits for the head of an answer.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+#[cfg(test)]
+mod tests;
