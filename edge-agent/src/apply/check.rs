@@ -1,0 +1,33 @@
+//! Fifth step: what the `check` hook says of the staged tree, before anything changes.
+
+use schema::ack::Step;
+
+use super::marks::CHECKED;
+use super::setback::in_one_line;
+use super::stage::Staged;
+use super::{Host, Setback};
+use crate::journal::{Applied, Bad};
+
+/// A generation that may be switched to.
+pub(crate) struct Checked {
+    pub(super) applied: Applied,
+}
+
+impl Staged {
+    /// Runs `check`, if there is one.
+    ///
+    /// # Errors
+    /// [`Setback::Shutdown`]. A hook that says no is no error but a verdict.
+    pub(super) async fn check(self, host: &mut Host) -> Result<Result<Checked, Bad>, Setback> {
+        let applied = self.applied;
+        if let Some(hook) = &host.site.hooks.check {
+            let intent = applied.intent;
+            let setting = host.setting(intent.order, intent.target, intent.previous);
+            if let Err(failure) = hook.run(&setting).await {
+                return Ok(Err(Bad { applied, step: Step::Check, reason: in_one_line(&failure) }));
+            }
+        }
+        host.passed(CHECKED)?;
+        Ok(Ok(Checked { applied }))
+    }
+}

@@ -1,0 +1,219 @@
+//! What every step of one app works with: its folder, its journal, its hooks, and those who hear of results.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use follower::Mirrors;
+use schema::ack::{Active, Outcome, Step};
+use schema::{Ack, AgentId, App, Digest, Order, Region, Timestamp};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::Setback;
+use super::marks::{self, reached};
+use crate::blocking::blocking;
+use crate::config::AppConfig;
+use crate::hook::Setting;
+use crate::journal::{Compaction, Intent, Journal, JournalError, JournalState, Record};
+use crate::outbox::Delivery;
+use crate::state::AppFolder;
+use crate::tree::{DiskError, failed_at};
+use crate::trust::Trust;
+
+/// One app on one host, its journal open.
+pub(crate) struct Host {
+    pub(crate) site: Site,
+    pub(crate) ledger: Ledger,
+    /// Bundle bytes that moved for the generation being applied.
+    pub(crate) moved: Moved,
+}
+
+/// What stays the same about one app for as long as the agent runs.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) about: About,
+    pub(crate) hooks: AppConfig,
+    pub(crate) keep: usize,
+    pub(crate) folder: AppFolder,
+    pub(crate) mirrors: Mirrors,
+    pub(crate) trust: Arc<Trust>,
+    pub(crate) told: Told,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// Who answers about what.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub(crate) agent: AgentId,
+    pub(crate) app: App,
+    pub(crate) region: Region,
+}
+
+/// Where acks go once they are durable.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    /// To be sent.
+    pub(crate) outbox: mpsc::UnboundedSender<Delivery>,
+    /// Who is to hear of the answers to them.
+    pub(crate) answered: mpsc::UnboundedSender<Ack>,
+    /// Somebody in the same process who listens in.
+    pub(crate) observer: Option<mpsc::UnboundedSender<Ack>>,
+}
+
+/// Bytes that moved for one generation, over all its tries since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moved {
+    order: Option<Order>,
+    bytes: u64,
+}
+
+/// A journal, appended to where that may block.
+pub(crate) struct Ledger {
+    state: JournalState,
+    journal: Arc<Mutex<Journal>>,
+}
+
+impl Ledger {
+    pub(crate) fn new(journal: Journal) -> Ledger {
+        Ledger { state: journal.state().clone(), journal: Arc::new(Mutex::new(journal)) }
+    }
+
+    pub(crate) fn state(&self) -> &JournalState {
+        &self.state
+    }
+
+    /// Makes `record` durable.
+    pub(crate) async fn append(&mut self, record: Record) -> Result<(), JournalError> {
+        let journal = Arc::clone(&self.journal);
+        self.state = blocking(move || {
+            let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+            journal.append(&record).map(|()| journal.state().clone())
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// What an ack says beyond what it is about.
+pub(crate) struct Verdict {
+    pub(crate) outcome: Outcome,
+    pub(crate) active: Option<Active>,
+    pub(crate) step: Option<Step>,
+    pub(crate) reason: Option<Box<str>>,
+    pub(crate) bundle_bytes: u64,
+}
+
+impl Host {
+    /// Makes the app's folder where it is missing, and opens its journal.
+    pub(crate) async fn open(site: Site, compaction: Compaction) -> Result<Host, JournalError> {
+        let folder = site.folder.clone();
+        let journal = blocking(move || {
+            let made = folder.create();
+            made.map_err(|source| JournalError::Io { path: folder.path().to_owned(), source })?;
+            Journal::open(&folder.journal(), &folder.current(), compaction)
+        });
+        Ok(Host { ledger: Ledger::new(journal.await?), moved: Moved::default(), site })
+    }
+
+    /// The clock, but never behind the newest signature that was accepted.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.ledger.state().time(clock())
+    }
+
+    /// Says that a step is done that is safe to stop after.
+    ///
+    /// # Errors
+    /// [`Setback::Shutdown`] when the agent is to stop.
+    pub(crate) fn passed(&self, mark: &'static str) -> Result<(), Setback> {
+        reached(mark);
+        if self.site.shutdown.is_cancelled() { Err(Setback::Shutdown) } else { Ok(()) }
+    }
+
+    /// The version that `current` resolves to.
+    pub(crate) async fn active(&self) -> Result<Option<Digest>, DiskError> {
+        let folder = self.site.folder.clone();
+        blocking(move || folder.active().map_err(failed_at(&folder.current(), "read"))).await
+    }
+
+    /// `digest` as what runs: brought by the generation that the last ack named, if that is what it named.
+    pub(crate) fn as_active(&self, digest: Digest, otherwise: Order) -> Active {
+        let known = self.ledger.state().active.filter(|active| active.digest == digest);
+        known.unwrap_or(Active { digest, epoch: otherwise.epoch, generation: otherwise.generation })
+    }
+
+    /// What a hook is told about the tree of `digest`.
+    pub(crate) fn setting(&self, order: Order, digest: Digest, previous: Option<Digest>) -> Setting {
+        Setting {
+            app: self.site.about.app.clone(),
+            region: self.site.about.region.clone(),
+            order,
+            digest,
+            dir: self.site.folder.version(&digest),
+            previous_dir: previous.map(|digest| self.site.folder.version(&digest)),
+        }
+    }
+
+    /// Makes an ack durable and hands it on.
+    pub(crate) async fn tell(&mut self, intent: &Intent, verdict: Verdict) -> Result<(), JournalError> {
+        let ack = self.ack(intent, verdict);
+        self.ledger.append(Record::Outcome { ack: ack.clone() }).await?;
+        reached(marks::RESULT);
+        self.site.told.send(ack);
+        Ok(())
+    }
+
+    /// Makes an ack without remembering it: for when the journal is what cannot be written.
+    pub(crate) fn ack(&self, intent: &Intent, verdict: Verdict) -> Ack {
+        let Verdict { outcome, active, step, reason, bundle_bytes } = verdict;
+        // The newest counts, so a clock that was set back must not make an ack look older than the one before.
+        let before = self.ledger.state().told_of(intent.order).map(|ack| ack.at.after(MILLISECOND));
+        Ack {
+            agent: self.site.about.agent.clone(),
+            app: self.site.about.app.clone(),
+            region: self.site.about.region.clone(),
+            epoch: intent.order.epoch,
+            generation: intent.order.generation,
+            attempted: intent.target,
+            outcome,
+            active,
+            previous: intent.previous,
+            notified_at: intent.notified_at,
+            at: before.max(Some(clock())).unwrap_or_else(clock),
+            bundle_bytes,
+            step,
+            reason,
+        }
+    }
+}
+
+impl Told {
+    pub(crate) fn send(&self, ack: Ack) {
+        // Whoever no longer listens does not want to hear.
+        if let Some(observer) = &self.observer {
+            let _ = observer.send(ack.clone());
+        }
+        self.send_again(ack);
+    }
+
+    /// Sends what was told before, and not answered.
+    pub(crate) fn send_again(&self, ack: Ack) {
+        let _ = self.outbox.send(Delivery { ack, answered: self.answered.clone() });
+    }
+}
+
+impl Moved {
+    pub(crate) fn add(&mut self, order: Order, bytes: u64) {
+        *self = Moved { order: Some(order), bytes: self.of(order) + bytes };
+    }
+
+    pub(crate) fn of(&self, order: Order) -> u64 {
+        let same = self.order.is_some_and(|before| before.same_generation(order));
+        if same { self.bytes } else { 0 }
+    }
+}
+
+/// The host's clock.
+pub(crate) fn clock() -> Timestamp {
+    Timestamp::from(std::time::SystemTime::now())
+}
+
+const MILLISECOND: std::time::Duration = std::time::Duration::from_millis(1);

@@ -1,0 +1,27 @@
+//! Kills this process at a named step, for the kill tests. Built under feature `failpoints` only.
+
+use rustix::process::{Signal, getpid, kill_process};
+
+/// Where `DRIFTLESS_KILL_AT` names a step, makes the process kill itself (SIGKILL) when it gets there for the first time.
+///
+/// # Errors
+/// [`UnknownFailpoint`] where the name cannot be configured.
+pub fn arm_from_env() -> Result<(), UnknownFailpoint> {
+    let Ok(name) = std::env::var("DRIFTLESS_KILL_AT") else { return Ok(()) };
+    fail::cfg_callback(&name, || {
+        kill_process(getpid(), Signal::KILL).expect("a process may kill itself");
+        // Until the signal has come; nothing more may happen.
+        loop {
+            std::thread::park();
+        }
+    })
+    .map_err(|wrong| UnknownFailpoint { name, wrong })
+}
+
+/// Says that a failpoint cannot be armed.
+#[derive(Debug, thiserror::Error)]
+#[error("DRIFTLESS_KILL_AT=`{}` cannot be armed: {wrong}", name.escape_debug())]
+pub struct UnknownFailpoint {
+    name: String,
+    wrong: String,
+}

@@ -1,0 +1,42 @@
+//! The agent: follows, verifies, stages, checks, activates, acks.
+//!
+//! In: a [`Config`], and whatever the base URLs in it serve. Out: for each app a link `current` to a tree that was signed,
+//! switched in one step, and word of what came of each generation. Nothing that serves the bytes is trusted, and nothing outside
+//! the host can make an agent remove or change what runs other than by a newer signed pointer.
+//!
+//! Where to start reading: [`decide`] (what to do next, a pure function), `apply.rs` (the steps, in order), [`journal`] (what
+//! survives a crash). The shell around them is `keeper.rs`, one task for each app.
+//!
+//! What is promised about a generation: `current` is switched to it at most once and one result is recorded. Hooks are at-least-once:
+//! after a crash one may run again for the same generation.
+//!
+//! This version stays on what a pointer calls stable; candidates of a rollout are not looked at.
+
+mod agent;
+mod apply;
+mod backoff;
+mod blocking;
+mod config;
+pub mod decide;
+mod disk;
+#[cfg(feature = "failpoints")]
+pub mod failpoints;
+mod hook;
+pub mod journal;
+mod keeper;
+mod outbox;
+mod state;
+mod status;
+mod tree;
+mod trust;
+mod verify;
+
+pub use agent::{AgentError, run};
+pub use apply::STEPS;
+pub use config::{AppConfig, Config, ConfigError};
+pub use hook::{Argv, Hook, InvalidArgv};
+pub use state::{AppFolder, LockError, StateFolder};
+pub use status::{AppStatus, StatusError, status};
+pub use tree::{DiskError, RearchiveError, rearchive};
+pub use trust::TrustError;
+pub use verify::{AppProof, Finding, Unprovable, verify};

@@ -1,0 +1,87 @@
+//! What an agent's state folder says, read from outside while the agent runs or when it does not.
+//!
+//! In: a state folder. Out: one [`AppStatus`] for each app in it. Takes no lock and changes nothing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use schema::{Ack, App, Digest, Order};
+use serde::Serialize;
+
+use crate::apply::in_one_line;
+use crate::journal::{Journal, JournalState};
+use crate::state::AppFolder;
+
+/// One app on one host. As JSON, the data of `driftless-agent status --json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct AppStatus {
+    /// The app.
+    pub app: App,
+    /// The version that `current` resolves to.
+    pub active: Option<Digest>,
+    /// The newest pointer that was accepted.
+    pub seen: Option<Order>,
+    /// The result of the newest generation that has one.
+    pub settled: Option<Ack>,
+    /// What was told last, result or not.
+    pub told: Option<Ack>,
+    /// How many acks were not answered yet.
+    pub unanswered: usize,
+    /// Bundles that a hook refused and that have not gone through since.
+    pub bad: Vec<Digest>,
+    /// The versions on the disk.
+    pub versions: Vec<Digest>,
+    /// Why the journal or the folder cannot be relied on; the app holds.
+    pub problem: Option<String>,
+}
+
+/// Reads the status of every app under `state`, sorted by name.
+///
+/// # Errors
+/// [`StatusError`] where the state folder itself cannot be read; what is wrong with one app is in its [`AppStatus::problem`].
+pub fn status(state: &Path) -> Result<Vec<AppStatus>, StatusError> {
+    let unreadable = |source| StatusError { path: state.to_owned(), source };
+    // Otherwise a mistyped path would look like an agent without apps.
+    state.metadata().map_err(unreadable)?;
+    let apps = AppFolder::all(state).map_err(unreadable)?;
+    Ok(apps.into_iter().map(|(app, folder)| of_app(app, &folder)).collect())
+}
+
+/// Says that there is no state folder to read.
+#[derive(Debug, thiserror::Error)]
+#[error("state folder `{}` cannot be read; is it the `state` of this agent's configuration?", path.display())]
+pub struct StatusError {
+    /// The folder.
+    pub path: PathBuf,
+    /// What the system says.
+    #[source]
+    pub source: io::Error,
+}
+
+fn of_app(app: App, folder: &AppFolder) -> AppStatus {
+    let mut problems = Vec::new();
+    let journal = Journal::read(&folder.journal()).unwrap_or_else(|error| {
+        problems.push(in_one_line(&error));
+        None
+    });
+    let active = folder.active().unwrap_or_else(|error| {
+        problems.push(in_one_line(&error));
+        None
+    });
+    let versions = folder.on_disk().unwrap_or_else(|error| {
+        problems.push(in_one_line(&error));
+        Default::default()
+    });
+    let JournalState { seen, settled, told, unanswered, bad, .. } = journal.unwrap_or_default();
+    AppStatus {
+        app,
+        active,
+        seen: seen.map(|seen| seen.order),
+        settled,
+        told,
+        unanswered: unanswered.len(),
+        bad: bad.iter().map(|bad| bad.applied.intent.target).collect(),
+        versions: versions.into_iter().collect(),
+        problem: (!problems.is_empty()).then(|| problems.join("; ")),
+    }
+}
