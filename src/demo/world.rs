@@ -1,0 +1,159 @@
+//! Everything that the demo starts: keys, repository, publisher, gateway; in one temporary folder.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use follower::BaseUrl;
+use publisher::Publisher;
+use publisher::committer::Committer;
+use publisher::daemon::{self, Event};
+use publisher::publish::Moved;
+use schema::{App, CommitId, Region, StorePath, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::repository::{self, BRANCH, ConfigRepository, Pushed};
+use crate::exit::{Code, Failure};
+use crate::home::{Home, Plan, write_secret};
+
+/// The running system, agents not included.
+pub(super) struct World {
+    folder: PathBuf,
+    pub(super) home: Home,
+    pub(super) repository: ConfigRepository,
+    pub(super) gateway: BaseUrl,
+    events: mpsc::UnboundedReceiver<Event>,
+    tasks: JoinSet<Result<(), Failure>>,
+    stop: CancellationToken,
+}
+
+/// The pointers that one commit moved.
+#[derive(Clone, Debug)]
+pub(super) struct Moves(Vec<Moved>);
+
+impl Moves {
+    /// The pointer of one app and region, if it moved.
+    pub(super) fn of(&self, app: &App, region: &Region) -> Option<&Moved> {
+        self.0.iter().find(|moved| (&moved.app, &moved.region) == (app, region))
+    }
+
+    /// When the last of them moved.
+    pub(super) fn last_at(&self) -> Option<Timestamp> {
+        self.0.iter().map(|moved| moved.at).max()
+    }
+
+    /// The bundles that they name, each once.
+    pub(super) fn bundles(&self) -> Vec<StorePath> {
+        let mut paths: Vec<StorePath> =
+            self.0.iter().map(|moved| StorePath::Bundle { app: moved.app.clone(), digest: moved.digest }).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+}
+
+impl World {
+    /// Makes keys and the config repository in `folder`, and starts what `driftless up` starts.
+    pub(super) async fn start(folder: &Path) -> Result<World, Failure> {
+        let committer = Committer::generate("Robin Example", "robin@example.com").map_err(Failure::unexpected)?;
+        let public = committer.public_line().map_err(Failure::unexpected)?;
+        let private = committer.private_openssh_text().map_err(Failure::unexpected)?;
+        let home = Home::at(folder.join("home"));
+        let repository = folder.join("config.git");
+        let region: Region = "eu-west".parse().expect("a valid name");
+        let plan = Plan {
+            repository: &repository.to_string_lossy(),
+            branch: BRANCH,
+            adopt: None,
+            store: "store",
+            listen: "127.0.0.1:0",
+            signers: &[format!("robin@example.com namespaces=\"git\" {public}")],
+            region: &region,
+            apps: &["edge-proxy".to_owned(), "feature-flags".to_owned(), "rate-limits".to_owned()],
+        };
+        home.create(&plan, Timestamp::from(SystemTime::now())).map_err(Failure::unexpected)?;
+        write_secret(&home.key("signer"), &private).map_err(Failure::unexpected)?;
+        repository::install_hooks(&folder.join("hooks")).map_err(Failure::unexpected)?;
+        let repository = ConfigRepository::begin(&repository, committer)?;
+        World::run(folder, home, repository).await
+    }
+
+    async fn run(folder: &Path, home: Home, repository: ConfigRepository) -> Result<World, Failure> {
+        let config = publisher::Config::load(&home.publisher_yaml()).map_err(Failure::usage)?;
+        let (status_tx, status) = watch::channel(Default::default());
+        let (events_tx, events) = mpsc::unbounded_channel();
+        let stop = CancellationToken::new();
+        let publisher = Publisher::open(&config).map_err(Failure::of_publisher)?;
+        let gateway = crate::up::gateway_beside(&config, status)?;
+        let url = format!("http://{}", gateway.local_addr());
+        let mut tasks = JoinSet::new();
+        let stopping = stop.clone();
+        tasks.spawn(async move { gateway.run(stopping).await.map_err(Failure::unexpected) });
+        let stopping = stop.clone();
+        tasks.spawn(async move {
+            let ended = daemon::run(config, publisher, status_tx, Some(events_tx), stopping).await;
+            ended.map_err(Failure::of_publisher)
+        });
+        let gateway = url.parse().expect("a bound address makes a base URL");
+        Ok(World { folder: folder.to_owned(), home, repository, gateway, events, tasks, stop })
+    }
+
+    pub(super) fn hooks(&self) -> PathBuf {
+        self.folder.join("hooks")
+    }
+
+    pub(super) fn states(&self) -> PathBuf {
+        self.folder.join("agents")
+    }
+
+    pub(super) fn config_git(&self) -> PathBuf {
+        self.folder.join("config.git")
+    }
+
+    /// The file behind a path of the store.
+    pub(super) fn stored(&self, path: &StorePath) -> PathBuf {
+        self.home.dir().join("store").join(path.to_string())
+    }
+
+    /// Waits until `commit` (or, with nothing named, any first commit) is published.
+    pub(super) async fn published(&mut self, commit: Option<&CommitId>) -> Result<Moves, Failure> {
+        loop {
+            match self.event().await? {
+                Event::Published { commit: found, moved } if commit.is_none_or(|wanted| wanted == &found) => {
+                    return Ok(Moves(moved));
+                }
+                Event::Refused { problem, .. } => {
+                    return Err(Failure::new(Code::Refused, problem.causes.join(": ")));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until `pushed` is refused; false if it was published instead.
+    pub(super) async fn refused(&mut self, pushed: &Pushed) -> Result<(bool, Vec<String>), Failure> {
+        loop {
+            match self.event().await? {
+                Event::Published { commit, .. } if commit == pushed.commit => return Ok((false, Vec::new())),
+                Event::Refused { problem, .. } => return Ok((true, problem.causes)),
+                _ => {}
+            }
+        }
+    }
+
+    async fn event(&mut self) -> Result<Event, Failure> {
+        let late = || Failure::unexpected("the publisher did nothing for a minute").hint("run again with --log info");
+        let event = tokio::time::timeout(Duration::from_secs(60), self.events.recv()).await;
+        event.map_err(|_| late())?.ok_or_else(|| Failure::unexpected("the publisher ended"))
+    }
+
+    /// Stops gateway and publisher.
+    pub(super) async fn stop(mut self) -> Result<(), Failure> {
+        self.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.map_err(Failure::unexpected)??;
+        }
+        Ok(())
+    }
+}

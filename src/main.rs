@@ -1,0 +1,35 @@
+//! The one command of Driftless: arguments in, exit code out. The work is done in the libraries.
+
+mod agent;
+mod cli;
+mod compile;
+mod completions;
+mod demo;
+mod exit;
+mod gateway;
+mod history;
+mod home;
+mod init;
+
+mod logging;
+mod man;
+mod open_files;
+mod out;
+mod publisher;
+mod rollback;
+mod shutdown;
+mod status;
+mod table;
+mod up;
+mod which;
+mod yaml;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    edge_agent::failpoints::arm_from_env().expect("DRIFTLESS_KILL_AT names a step");
+    exit::code_of(cli::Cli::parse().run())
+}
