@@ -1,0 +1,17 @@
+//! Whole-system tests: real processes, real git, real S3, and the stock tools. One file per subject.
+#![expect(
+    clippy::print_stderr,
+    reason = "figures and the last words of processes go where the test harness shows them"
+)]
+
+mod adopt;
+mod by_hand;
+mod cli_docs;
+mod demo;
+mod fanout;
+mod kills;
+mod refusals;
+mod reproducible;
+mod s3;
+mod story;
+mod world;
