@@ -40,7 +40,7 @@ pub(super) fn tell(world: &World, fleet: &Fleet) -> Result<(), Failure> {
     }
     out::talk(&format!("  ls -l {}/apps/edge-proxy/", fleet.first_state().display()));
     out::talk(&format!("  driftless history --home {} --app edge-proxy --region eu-west", world.home.dir().display()));
-    out::talk(&format!("  curl -s {}/v1/apps/edge-proxy/regions/eu-west/pointer", world.gateway));
+    out::talk(&format!("  curl -s {}v1/apps/edge-proxy/regions/eu-west/pointer", world.gateway));
     out::talk(&format!("  head -n1 {}", root.display()));
     out::talk("Ctrl-C ends it and removes the folder.");
     Ok(())
