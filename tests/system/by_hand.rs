@@ -139,7 +139,7 @@ fn nginx(world: &World) -> (Process, String) {
         .map(|kind| format!("{kind}_temp_path {}/{kind};", folder.display()))
         .collect();
     let config = format!(
-        "daemon off; user root; pid {0}/pid; error_log {0}/error.log; events {{}}\n\
+        "daemon off; master_process off; user root; pid {0}/pid; error_log {0}/error.log; events {{}}\n\
          http {{ {temp} access_log off; server {{ listen 127.0.0.1:{port}; root {1}; }} }}\n",
         folder.display(),
         world.store().display()
