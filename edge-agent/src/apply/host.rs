@@ -102,6 +102,15 @@ pub(crate) struct Verdict {
     pub(crate) bundle_bytes: u64,
 }
 
+impl Verdict {
+    /// The bundle that `intent` asks for runs, because of its generation.
+    pub(super) fn applied(intent: &Intent, bundle_bytes: u64) -> Verdict {
+        let Order { epoch, generation, serial: _ } = intent.order;
+        let active = Some(Active { digest: intent.target, epoch, generation });
+        Verdict { outcome: Outcome::Applied, active, step: None, reason: None, bundle_bytes }
+    }
+}
+
 impl Host {
     /// Makes the app's folder where it is missing, and opens its journal.
     pub(crate) async fn open(site: Site, compaction: Compaction) -> Result<Host, JournalError> {

@@ -1,6 +1,6 @@
 //! Last step: the service takes up what runs, and shows that it works.
 
-use schema::ack::{Active, Outcome, Step};
+use schema::ack::Step;
 
 use super::host::Verdict;
 use super::marks::{PROBED, RELOADED, reached};
@@ -24,15 +24,8 @@ impl Activated {
             return verdict::judge(host, bad).await;
         }
         let intent = applied.intent;
-        let (epoch, generation) = (intent.order.epoch, intent.order.generation);
-        let verdict = Verdict {
-            outcome: Outcome::Applied,
-            active: Some(Active { digest: intent.target, epoch, generation }),
-            step: None,
-            reason: None,
-            bundle_bytes: applied.bundle_bytes,
-        };
-        host.tell(&intent, verdict).await?;
+        let generation = intent.order.generation;
+        host.tell(&intent, Verdict::applied(&intent, applied.bundle_bytes)).await?;
         tracing::info!(
             %generation, bundle = %intent.target, bundle_bytes = applied.bundle_bytes,
             "Applied generation {generation}"

@@ -1,7 +1,6 @@
 //! Third step: the manifest, which says who vouches for the bundle and what exactly is vouched for.
 
 use bytes::Bytes;
-use schema::ack::{Active, Outcome};
 use schema::pointer::Target;
 use schema::seal::SealError;
 use schema::{App, Digest, Limits, Manifest, StorePath, TrustRoot, Verified};
@@ -73,15 +72,8 @@ impl Vouched {
     /// Records that the bundle, which runs already, is what this generation asks for too. No hook runs: nothing changed.
     pub(super) async fn confirm(self, host: &mut Host) -> Result<(), Setback> {
         let intent = self.intent;
-        let (epoch, generation) = (intent.order.epoch, intent.order.generation);
-        let verdict = Verdict {
-            outcome: Outcome::Applied,
-            active: Some(Active { digest: intent.target, epoch, generation }),
-            step: None,
-            reason: None,
-            bundle_bytes: 0,
-        };
-        host.tell(&intent, verdict).await?;
+        let generation = intent.order.generation;
+        host.tell(&intent, Verdict::applied(&intent, 0)).await?;
         tracing::info!(%generation, bundle = %intent.target, "Generation {generation} asks for what runs already");
         Ok(())
     }
