@@ -92,15 +92,21 @@ fn f13_agents_follow_a_plain_web_server_that_serves_the_store_as_files() {
 }
 
 #[test]
-fn a07_a_dead_and_a_lying_base_url_do_not_keep_an_agent_from_the_truth() {
+fn a07_a_dead_and_a_forged_base_url_do_not_keep_an_agent_from_the_truth() {
     let world = World::new();
     let up = world.up();
     up.published(&world.tip());
     let (_nginx, plain) = nginx(&world);
     let dead = "http://127.0.0.1:9";
-    // The home itself is served as well, by a server that knows none of the store's paths.
-    let lying = format!("{plain}/nothing-here");
-    let config = world.agent_yaml("web-1", "eu-west", &[dead, &lying, &up.url], "  web: {}\n");
+    // A mirror that changed one digit of the pointer, and leaves the seal as it was.
+    let pointer = "v1/apps/web/regions/eu-west/pointer";
+    let forged = world.store().join("forged").join(pointer);
+    let honest = fs::read_to_string(world.store().join(pointer)).expect("it was published");
+    fs::create_dir_all(forged.parent().expect("it is in a folder")).expect("folders");
+    fs::write(&forged, honest.replacen("\"generation\":", "\"generation\":9", 1)).expect("a small file");
+    let forged = format!("{plain}/forged");
+    assert!(curl(&["-fsS", &format!("{forged}/{pointer}")]).status.success(), "the forged pointer is served");
+    let config = world.agent_yaml("web-1", "eu-west", &[dead, &forged, &up.url], "  web: {}\n");
     let agent = world.agent_with("web-1", &config);
     world.commit("apps/web/settings.yaml", "greeting: through the third\n");
     agent.comes_to_read("web", "settings.yaml", "greeting: through the third\n");
