@@ -42,12 +42,13 @@ pub(crate) async fn run(args: Args) -> Outcome {
     if let Some(state) = args.state {
         config.state = state;
     }
+    edge_agent::keep_out_of_core_dumps();
     shutdown::on_signal(async |stop| edge_agent::run(config, None, stop).await.map_err(failure)).await
 }
 
 fn failure(error: AgentError) -> Failure {
     let code = match error {
-        AgentError::Lock(_) | AgentError::Trust(_) | AgentError::Mirrors(_) => Code::Usage,
+        AgentError::Lock(_) | AgentError::Trust(_) | AgentError::Identity(_) | AgentError::Mirrors(_) => Code::Usage,
         AgentError::Task(_) => Code::Unexpected,
     };
     Failure::new(code, error)

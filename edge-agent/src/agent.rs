@@ -1,6 +1,5 @@
-//! The whole agent: one task for each app, one for acks.
+//! The whole agent: one task for each app, one each for acks, trust roots and metrics.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use follower::{Mirrors, MirrorsError, Rhythm, Settings};
@@ -13,10 +12,12 @@ use tracing::{Instrument as _, info, info_span};
 use crate::apply::{About, Site, Told};
 use crate::blocking::blocking;
 use crate::config::Config;
+use crate::identity::{Identity, IdentityError};
 use crate::keeper::Keeper;
+use crate::metrics::{self, Metrics};
 use crate::outbox;
 use crate::state::{LockError, StateFolder};
-use crate::trust::{Trust, TrustError};
+use crate::trust::{self, Trust, TrustError};
 
 /// Runs the agent until `shutdown` is cancelled, and then until each app has finished the step it is in.
 ///
@@ -30,14 +31,13 @@ pub async fn run(
     observer: Option<mpsc::UnboundedSender<Ack>>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
-    let (state, trust) = open(&config).await?;
-    let mirrors = Mirrors::new(config.from.clone(), Settings::default())?;
-    let trust = Arc::new(trust);
+    let Opened { state, metrics, trust, identity, mirrors } = open(&config).await?;
+    let written_to = config.metrics.unwrap_or_else(|| state.metrics());
     let (outbox, deliveries) = mpsc::unbounded_channel();
     let usual = Rhythm::default();
     let backoff_min = config.poll.0.min(usual.backoff_min);
     let rhythm = Rhythm { wait: config.wait.0, poll: config.poll.0, backoff_min, ..usual };
-    info!(agent = %config.id, region = %config.region, root = trust.newest().version, "The agent runs");
+    info!(agent = %config.id, region = %config.region, root = trust.newest().version, public_key = %identity.key.public(), "The agent runs");
 
     let mut tasks = JoinSet::new();
     for (app, hooks) in config.apps {
@@ -51,13 +51,19 @@ pub async fn run(
             keep: config.keep,
             mirrors: mirrors.clone(),
             trust: Arc::clone(&trust),
+            metrics: Arc::clone(&metrics),
             told: Told { outbox: outbox.clone(), answered, observer: observer.clone() },
             shutdown: shutdown.clone(),
         };
-        tasks.spawn(Keeper::new(site, follower, answers, config.poll.0).run().instrument(info_span!("app", %app)));
+        let keeper = Keeper::new(site, follower, answers, config.poll.0, config.scrub_every.0);
+        tasks.spawn(keeper.run().instrument(info_span!("app", %app)));
     }
     drop((outbox, observer));
-    tasks.spawn(outbox::run(mirrors, config.poll.0, deliveries, shutdown.clone()).instrument(info_span!("acks")));
+    tasks.spawn(metrics::keep_written(metrics, written_to, shutdown.clone()));
+    let walking = trust::keep_walking(trust, mirrors.clone(), config.poll.0, shutdown.clone());
+    tasks.spawn(walking.instrument(info_span!("trust")));
+    let acks = outbox::run(mirrors, identity, config.poll.0, deliveries, shutdown.clone());
+    tasks.spawn(acks.instrument(info_span!("acks")));
 
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
@@ -71,13 +77,26 @@ pub async fn run(
     outcome
 }
 
-/// Takes the state folder, and reads the trust root.
-async fn open(config: &Config) -> Result<(StateFolder, Trust), AgentError> {
-    let (path, root): (PathBuf, PathBuf) = (config.state.clone(), config.root.clone());
+/// What an agent has in hand before it does anything.
+struct Opened {
+    state: StateFolder,
+    metrics: Arc<Metrics>,
+    trust: Arc<Trust>,
+    identity: Arc<Identity>,
+    mirrors: Mirrors,
+}
+
+/// Takes the state folder, and reads the trust root, the identity and the credentials.
+async fn open(config: &Config) -> Result<Opened, AgentError> {
+    let config = config.clone();
     blocking(move || {
-        let state = StateFolder::lock(&path)?;
-        let trust = Trust::open(&root, state.path())?;
-        Ok((state, trust))
+        let state = StateFolder::lock(&config.state)?;
+        let metrics = Arc::new(Metrics::default());
+        let trust = Arc::new(Trust::open(&config.root, state.path(), Arc::clone(&metrics))?);
+        let identity = Arc::new(Identity::open(&state)?);
+        let settings = Settings { credentials: config.credentials, ..Settings::default() };
+        let mirrors = Mirrors::new(config.from, settings)?;
+        Ok(Opened { state, metrics, trust, identity, mirrors })
     })
     .await
 }
@@ -91,7 +110,10 @@ pub enum AgentError {
     /// There is no trust root to start with.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The base URLs cannot be used.
+    /// There is no key to sign acks with.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The base URLs, or the credentials for them, cannot be used.
     #[error(transparent)]
     Mirrors(#[from] MirrorsError),
     /// A task panicked.

@@ -7,7 +7,7 @@
 //! | [`Fetched`] → [`Accepted`] | signatures held, not a rollback, **seen durable** | the same question, answered no worse |
 //! | → [`Intended`] | **intent durable** | nothing switched: the pointer in force decides |
 //! | → [`Vouched`] | the manifest verified | as above |
-//! | → [`Staged`] | the bundle hashed, unpacked, synced, renamed into `versions/`, synced | the version on the disk: no download |
+//! | → [`Staged`] | the bundle hashed, unpacked, synced, renamed into `versions/`, synced; or a version on the disk read again | the version on the disk: no download |
 //! | → [`Checked`] | the `check` hook agreed | as above; the hook runs again |
 //! | → [`Activated`] | `current` switched, synced, **applied durable** | `current` tells; the switch is finished, not repeated |
 //! | → result | `reload` and `probe` agreed, **result durable** | nothing left to do but to tell it |
@@ -23,12 +23,13 @@ mod host;
 mod intend;
 mod marks;
 mod prove;
+mod repair;
 mod setback;
 mod stage;
 mod verdict;
 mod vouch;
 
-pub(crate) use accept::{Accepted, Fetched, NotAccepted};
+pub(crate) use accept::{Accepted, Fetched};
 pub(crate) use activate::{Activated, finish_switch};
 #[cfg(doc)]
 use check::Checked;
@@ -36,6 +37,7 @@ pub(crate) use host::{About, Host, Site, Told, Verdict, clock};
 use intend::Intended;
 pub use marks::STEPS;
 pub(crate) use marks::{ACKED, reached};
+pub(crate) use repair::{remove_damaged, repair};
 pub(crate) use setback::{Setback, brief, in_one_line};
 #[cfg(doc)]
 use stage::Staged;
@@ -47,17 +49,23 @@ use schema::pointer::Target;
 
 use crate::decide::Source;
 
-/// Applies `target`, from the first record to the last, and tells the result.
+/// Applies `target`, from the first record to the last, and tells the result. Gives up fetching when `overtaken` ends.
 ///
 /// # Errors
 /// [`Setback`]: nothing was switched, or the switch is there to be finished.
-pub(crate) async fn apply(host: &mut Host, accepted: &Accepted, target: Target, source: Source) -> Result<(), Setback> {
+pub(crate) async fn apply(
+    host: &mut Host,
+    accepted: &Accepted,
+    target: Target,
+    source: Source,
+    overtaken: impl Future<Output = ()>,
+) -> Result<(), Setback> {
     let intended = Intended::record(host, accepted, target).await?;
     let vouched = intended.vouch(host).await?;
     if source == Source::Running {
         return vouched.confirm(host).await;
     }
-    match vouched.stage(host, source).await?.check(host).await? {
+    match vouched.stage(host, source, overtaken).await?.check(host).await? {
         Ok(checked) => checked.activate(host).await?.prove(host).await,
         Err(bad) => verdict::judge(host, bad).await,
     }

@@ -33,6 +33,11 @@ impl Backoff {
     }
 }
 
+/// Any length from half of `length` to one and a half times it: what many hosts do now and then, they should not do together.
+pub(crate) fn around(length: Duration) -> Duration {
+    length.mul_f64(0.5 + fastrand::f64())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,14 @@
 //! The command line of `driftless-agent`. Data on stdout, talk on stderr.
 
+mod show;
+
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use edge_agent::{AgentError, AppStatus, Config, ConfigError, Finding, StatusError};
+use edge_agent::{AgentError, Config, ConfigError, IdentityError, NotReplaced, StatusError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -32,10 +34,43 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Read every byte of what runs, and compare it with what was signed
-    Verify(ConfigArgument),
+    /// Read every byte of what runs, and compare it with what was signed; exit code 3 where it differs
+    Verify {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the name of this agent and the public key of its acks; makes the key where there is none yet
+    Identity {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The trust root of this agent
+    #[command(subcommand)]
+    Trust(TrustCommand),
     /// Read the configuration and say what is wrong with it
     CheckConfig(ConfigArgument),
+}
+
+#[derive(Subcommand)]
+enum TrustCommand {
+    /// Put another trust root in force by hand, where root keys are lost and the chain cannot go on; the agent must not run
+    ReplaceRoot {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The new trust root
+        #[arg(value_name = "FILE")]
+        root: PathBuf,
+        /// What the file's fingerprint is, or its first 16 digits, as you were told by other ways than the file; without it, the
+        /// fingerprint is shown and nothing is changed
+        #[arg(long, value_name = "HEX")]
+        fingerprint: Option<String>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -59,6 +94,10 @@ enum Failed {
     Agent(#[from] AgentError),
     #[error(transparent)]
     Status(#[from] StatusError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("the trust root is not replaced")]
+    Root(#[from] NotReplaced),
     #[error("what runs is not what was signed")]
     NotProven,
     #[error("the runtime cannot be started")]
@@ -73,8 +112,9 @@ enum Failed {
 impl Failed {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Failed::Config(_) => ExitCode::from(2),
-            Failed::Agent(AgentError::Lock(_) | AgentError::Trust(_)) | Failed::NotProven => ExitCode::from(3),
+            Failed::Config(_) | Failed::Agent(AgentError::Mirrors(_)) => ExitCode::from(2),
+            Failed::Agent(AgentError::Lock(_) | AgentError::Trust(_)) => ExitCode::from(3),
+            Failed::Identity(_) | Failed::Root(_) | Failed::NotProven => ExitCode::from(3),
             _ => ExitCode::from(1),
         }
     }
@@ -111,12 +151,26 @@ fn execute(command: Command) -> Result<(), Failed> {
         Command::Status { config, json } => {
             let status = edge_agent::status(&Config::load(&config.path)?.state)?;
             if json {
-                serde_json::to_writer_pretty(&mut out, &status).map_err(io::Error::from)?;
-                return Ok(writeln!(out)?);
+                return Ok(show::json(&mut out, &status)?);
             }
-            Ok(status.iter().try_for_each(|app| show(&mut out, app))?)
+            Ok(status.iter().try_for_each(|app| show::status(&mut out, app))?)
         }
-        Command::Verify(config) => verify(&mut out, &Config::load(&config.path)?),
+        Command::Verify { config, json } => verify(&mut out, &Config::load(&config.path)?, json),
+        Command::Identity { config, json } => {
+            let config = Config::load(&config.path)?;
+            let (agent, public_key) = (&config.id, edge_agent::identity(&config.state)?);
+            if json {
+                let identity = serde_json::json!({ "agent": agent, "public_key": public_key });
+                return Ok(show::json(&mut out, &identity)?);
+            }
+            Ok(writeln!(out, "{agent} {public_key}")?)
+        }
+        Command::Trust(TrustCommand::ReplaceRoot { config, root, fingerprint }) => {
+            let config = Config::load(&config.path)?;
+            let replaced = edge_agent::replace_root(&config, &root, fingerprint.as_deref())?;
+            let (version, epoch, fingerprint) = (replaced.version, replaced.epoch, replaced.fingerprint);
+            Ok(writeln!(out, "trust root version {version}, epoch {epoch}, fingerprint {fingerprint} is in force")?)
+        }
         Command::CheckConfig(config) => {
             Config::load(&config.path)?;
             Ok(writeln!(out, "{} is fine", config.path.display())?)
@@ -127,6 +181,7 @@ fn execute(command: Command) -> Result<(), Failed> {
 fn run(config: Config) -> Result<(), Failed> {
     #[cfg(feature = "failpoints")]
     edge_agent::failpoints::arm_from_env()?;
+    edge_agent::keep_out_of_core_dumps();
     // One thread for everything that waits: a server has better things to do with its cores.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::Runtime)?;
     runtime.block_on(async {
@@ -156,38 +211,13 @@ fn run(config: Config) -> Result<(), Failed> {
     })
 }
 
-fn show(out: &mut impl Write, app: &AppStatus) -> io::Result<()> {
-    let active = app.active.map_or_else(|| "nothing yet".to_owned(), |digest| digest.short());
-    writeln!(out, "{}: runs {active}", app.app)?;
-    if let Some(told) = &app.told {
-        let step = told.step.map(|step| format!(" at {step}")).unwrap_or_default();
-        let answered = if app.unanswered == 0 { "" } else { ", not answered yet" };
-        writeln!(out, "  generation {}: {}{step} ({}{answered})", told.generation, told.outcome, told.at)?;
-        if let Some(reason) = &told.reason {
-            writeln!(out, "  because: {}", reason.escape_debug())?;
-        }
+fn verify(out: &mut impl Write, config: &Config, json: bool) -> Result<(), Failed> {
+    let proofs = edge_agent::verify(&config.state)?;
+    if json {
+        show::json(out, &proofs)?;
+    } else {
+        proofs.iter().try_for_each(|proof| show::proof(out, proof))?;
     }
-    if let Some(seen) = app.seen {
-        writeln!(out, "  newest pointer: {seen}")?;
-    }
-    writeln!(out, "  versions on disk: {}", app.versions.len())?;
-    if let Some(problem) = &app.problem {
-        writeln!(out, "  PROBLEM: {problem}")?;
-    }
-    Ok(())
-}
-
-fn verify(out: &mut impl Write, config: &Config) -> Result<(), Failed> {
-    let mut sound = true;
-    for proof in edge_agent::verify(&config.state)? {
-        sound &= proof.finding.is_sound();
-        let app = proof.app;
-        match proof.finding {
-            Finding::Nothing => writeln!(out, "{app}: runs nothing yet")?,
-            Finding::Proven(digest) => writeln!(out, "{app}: every byte is that of {digest}")?,
-            Finding::Changed { named, found } => writeln!(out, "{app}: CHANGED: {found}, not {named}")?,
-            Finding::Unprovable(why) => writeln!(out, "{app}: NOT PROVEN: {why}")?,
-        }
-    }
+    let sound = proofs.iter().all(|proof| proof.finding.is_sound());
     if sound { Ok(()) } else { Err(Failed::NotProven) }
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use follower::BaseUrl;
+use follower::{BaseUrl, Credentials};
 use schema::name::InvalidName;
 use schema::time::Length;
 use schema::yaml::{self, InvalidYaml};
@@ -31,12 +31,18 @@ pub struct Config {
     pub state: PathBuf,
     /// Gateways, buckets or content networks that serve the store, best first; at least one.
     pub from: Vec<BaseUrl>,
+    /// What the servers in `from` are shown and checked by.
+    pub credentials: Credentials,
     /// How long a gateway may hold a poll.
     pub wait: Length,
     /// How often to ask where nobody holds polls, on average.
     pub poll: Length,
     /// How many versions of an app stay on disk, the running one and the one before included; at least two.
     pub keep: usize,
+    /// How often every version on the disk is read again and compared with what was signed, on average.
+    pub scrub_every: Length,
+    /// The file that metrics are written to, in the Prometheus text format; `metrics.prom` in `state` unless given.
+    pub metrics: Option<PathBuf>,
     /// The apps to run here; at least one.
     pub apps: BTreeMap<App, AppConfig>,
 }
@@ -66,13 +72,33 @@ struct Written {
     root: PathBuf,
     state: PathBuf,
     from: Vec<BaseUrl>,
+    #[serde(default)]
+    tls: Tls,
+    #[serde(default)]
+    token: Option<PathBuf>,
     #[serde(default = "wait")]
     wait: Length,
     #[serde(default = "poll")]
     poll: Length,
     #[serde(default = "keep")]
     keep: usize,
+    #[serde(default = "scrub_every")]
+    scrub_every: Length,
+    #[serde(default)]
+    metrics: Option<PathBuf>,
     apps: BTreeMap<App, AppConfig>,
+}
+
+/// Paths of files in PEM form.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tls {
+    /// See [`Credentials::ca`].
+    ca: Option<PathBuf>,
+    /// See [`Credentials::certificate`].
+    certificate: Option<PathBuf>,
+    /// See [`Credentials::key`].
+    key: Option<PathBuf>,
 }
 
 impl Config {
@@ -98,6 +124,12 @@ impl Config {
         if written.poll.0.is_zero() {
             return Err(wrong("`poll` must be longer than nothing"));
         }
+        if written.scrub_every.0.is_zero() {
+            return Err(wrong("`scrub_every` must be longer than nothing"));
+        }
+        if written.tls.certificate.is_some() != written.tls.key.is_some() {
+            return Err(wrong("`tls` needs both `certificate` and `key`, or neither"));
+        }
         let id = match written.id {
             Some(id) => id,
             None => host_name().map_err(|source| ConfigError::HostName { path: path.to_owned(), source })?,
@@ -108,17 +140,30 @@ impl Config {
         let folder = path_absolute.parent().unwrap_or(Path::new("/"));
         let mut apps = written.apps;
         for hook in apps.values_mut().flat_map(AppConfig::hooks_mut) {
+            if hook.timeout.0.is_zero() {
+                return Err(wrong("a hook's `timeout` must be longer than nothing"));
+            }
             hook.run.resolve(folder);
         }
+        let resolve = |path: Option<PathBuf>| path.map(|path| folder.join(path));
+        let Tls { ca, certificate, key } = written.tls;
         Ok(Config {
             id,
             region: written.region,
             root: folder.join(written.root),
             state: folder.join(written.state),
             from: written.from,
+            credentials: Credentials {
+                ca: resolve(ca),
+                certificate: resolve(certificate),
+                key: resolve(key),
+                token: resolve(written.token),
+            },
             wait: written.wait,
             poll: written.poll,
             keep: written.keep,
+            scrub_every: written.scrub_every,
+            metrics: resolve(written.metrics),
             apps,
         })
     }
@@ -188,6 +233,10 @@ fn keep() -> usize {
     5
 }
 
+fn scrub_every() -> Length {
+    Length(Duration::from_secs(24 * 60 * 60))
+}
+
 const KEEP_MIN: usize = 2;
 
 #[cfg(test)]
@@ -224,6 +273,7 @@ apps:
         assert_eq!(config.root, Path::new("trust/1.root"));
         assert_eq!(config.state, Path::new("/var/lib/driftless"));
         assert_eq!((config.wait, config.poll, config.keep), (wait(), poll(), 5));
+        assert_eq!(config.metrics, None);
         let proxy = &config.apps[&"edge-proxy".parse::<App>().expect("a name")];
         assert_eq!(proxy.check.as_ref().map(|hook| hook.timeout.0), Some(Duration::from_secs(5)));
         assert_eq!(proxy.reload.as_ref().map(|hook| hook.timeout.0), Some(Duration::from_secs(30)));
@@ -240,6 +290,27 @@ apps:
     }
 
     #[test]
+    fn credentials_are_paths_that_count_from_the_file() {
+        let text = WHOLE.replace(
+            "region: eu-west",
+            "region: eu-west\ntls: { ca: ca.pem, certificate: /etc/host.pem, key: host.key }\ntoken: token",
+        );
+        let credentials = load(&text).expect("a whole file").credentials;
+        let (ca, token) = (credentials.ca.expect("given"), credentials.token.expect("given"));
+        assert!(ca.is_absolute() && ca.ends_with("ca.pem") && token.is_absolute());
+        assert_eq!(credentials.certificate.as_deref(), Some(Path::new("/etc/host.pem")));
+        assert!(credentials.key.expect("given").is_absolute());
+        assert_eq!(load(WHOLE).expect("a whole file").credentials, Credentials::default());
+    }
+
+    #[test]
+    fn metrics_go_where_the_file_says() {
+        let text = WHOLE.replace("region: eu-west", "region: eu-west\nmetrics: exported/driftless.prom");
+        let metrics = load(&text).expect("a whole file").metrics.expect("given");
+        assert!(metrics.is_absolute() && metrics.ends_with("exported/driftless.prom"));
+    }
+
+    #[test]
     fn without_an_id_the_host_names_the_agent() {
         let config = load(&WHOLE.replace("id: web-0173\n", "")).expect("this host has a name");
         assert_eq!(config.id, host_name().expect("this host has a name"));
@@ -251,6 +322,9 @@ apps:
             ("from: [http://127.0.0.1:7400]", "from: []", "at least one base URL"),
             ("region: eu-west", "region: eu-west\nkeep: 1", "at least 2"),
             ("region: eu-west", "region: eu-west\npoll: 0s", "longer than nothing"),
+            ("region: eu-west", "region: eu-west\nscrub_every: 0s", "longer than nothing"),
+            ("timeout: 5s", "timeout: 0s", "a hook's `timeout`"),
+            ("region: eu-west", "region: eu-west\ntls: { key: host.key }", "both `certificate` and `key`"),
             ("region: eu-west", "region: eu-west\nregoin: x", "regoin"),
             ("run: [./reload.sh]", "run: []", "at least a program"),
             ("run: [./reload.sh]", "run: ./reload.sh", "agent.yaml:"),

@@ -1,7 +1,7 @@
 //! Decides what an agent does next about one app.
 //!
-//! In: a [`Situation`]: what the journal says, what `current` resolves to, which versions are on the disk, the newest pointer
-//! that was accepted, and the time. Out: one [`Next`]. Knows nothing of disks, HTTP or hooks, and does nothing.
+//! In: a [`Situation`]: what the journal says, what `current` resolves to, which versions are on the disk, the trust root, the
+//! newest pointer that was accepted, and the time. Out: one [`Next`]. Knows nothing of disks, HTTP or hooks, and does nothing.
 //!
 //! What was begun comes first, whatever the pointer says meanwhile: a crash is answered by the very steps that an
 //! undisturbed run takes, so there is no second way through. After a crash `current` tells whether the switch happened.
@@ -11,8 +11,9 @@
 use std::collections::BTreeSet;
 
 use schema::ack::Outcome;
+use schema::cycle::{Stale, freshness};
 use schema::pointer::{Instruction, Target};
-use schema::{AgentId, Digest, Pointer, Timestamp, Verified};
+use schema::{AgentId, Digest, Order, Pointer, Timestamp, TrustRoot, Verified};
 
 use crate::journal::{Applied, Bad, Intent, JournalState};
 
@@ -27,8 +28,8 @@ pub struct Situation<'a> {
     pub on_disk: &'a BTreeSet<Digest>,
     /// The newest pointer that was accepted since the agent started.
     pub pointer: Option<&'a Verified<Pointer>>,
-    /// When the trust root in force expires.
-    pub root_expires: Timestamp,
+    /// The trust root in force.
+    pub root: &'a TrustRoot,
     /// This agent.
     pub agent: &'a AgentId,
     /// The time to go by, see [`JournalState::time`].
@@ -71,8 +72,8 @@ pub enum Hold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
     /// The pointer or the trust root expired.
-    Stale,
-    /// It was stale and is fresh again: the result that the generation had before still stands.
+    Stale(Stale),
+    /// It was stale and is fresh again: the last result there was still stands.
     FreshAgain,
 }
 
@@ -92,20 +93,23 @@ pub fn next(situation: &Situation<'_>) -> Next {
     if let Some(unfinished) = unfinished(situation.journal, situation.current) {
         return unfinished;
     }
-    let Some(pointer) = situation.pointer else { return Next::Hold(Hold::NoPointer) };
-    let told = situation.journal.told_of(pointer.order());
-    if situation.now >= situation.root_expires || pointer.is_expired(situation.now) {
-        let reported = told.is_some_and(|ack| ack.outcome == Outcome::Stale);
-        return if reported { Next::Hold(Hold::Stale) } else { Next::Report(Report::Stale) };
+    let Some(pointer) = situation.pointer else { return without_a_pointer(situation) };
+    let told_stale = was_told_stale(situation.journal, pointer.order());
+    if let Err(stale) = freshness(situation.root, pointer, situation.now) {
+        return if told_stale { Next::Hold(Hold::Stale) } else { Next::Report(Report::Stale(stale)) };
     }
     let target = match pointer.instruction(situation.agent) {
+        // There is no result of this generation to tell of, so what was said last of an older one is true again.
+        Instruction::Hold if told_stale && situation.journal.settled.is_some() => {
+            return Next::Report(Report::FreshAgain);
+        }
         Instruction::Hold => return Next::Hold(Hold::Told),
         Instruction::Run(target) => target,
     };
     let runs = situation.current == Some(target.digest);
     match situation.journal.result_of(pointer.order()) {
         Some(result) if result.outcome != Outcome::Applied || runs => {
-            if told.is_some_and(|ack| ack.outcome == Outcome::Stale) {
+            if told_stale {
                 Next::Report(Report::FreshAgain)
             } else if result.outcome == Outcome::Applied {
                 Next::Nothing
@@ -116,6 +120,26 @@ pub fn next(situation: &Situation<'_>) -> Next {
         // Without a result, or somebody else took away what was applied.
         _ => Next::Apply(target, source(situation, &target.digest, runs)),
     }
+}
+
+/// Nobody gave a pointer since the start, or a newer trust root no longer knows who signed it. What was accepted last can
+/// expire all the same.
+fn without_a_pointer(situation: &Situation<'_>) -> Next {
+    let (journal, root, now) = (situation.journal, situation.root, situation.now);
+    let Some((seen, until)) = journal.seen.zip(journal.until) else { return Next::Hold(Hold::NoPointer) };
+    let stale = if root.is_expired(now) {
+        Stale::Root { version: root.version, expires: root.expires }
+    } else if now >= until.expires {
+        Stale::Pointer { expires: until.expires }
+    } else {
+        return Next::Hold(Hold::NoPointer);
+    };
+    let told = was_told_stale(journal, seen.order);
+    if told { Next::Hold(Hold::Stale) } else { Next::Report(Report::Stale(stale)) }
+}
+
+fn was_told_stale(journal: &JournalState, order: Order) -> bool {
+    journal.told_of(order).is_some_and(|ack| ack.outcome == Outcome::Stale)
 }
 
 /// What a crash or a lost disk left half done.

@@ -7,10 +7,13 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use fail::fail_point;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tracing::trace;
 
 /// Makes the file or folder at `path` durable: the content of a file, the entries of a folder.
 pub(crate) fn sync(path: &Path) -> io::Result<()> {
+    fail_point!("disk-sync", |_| Err(io::ErrorKind::StorageFull.into()));
     File::open(path)?.sync_all()?;
     trace!("synced {}", path.display());
     Ok(())
@@ -28,6 +31,15 @@ pub(crate) fn append(file: &mut File, path: &Path, bytes: &[u8]) -> io::Result<(
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     trace!("renamed {} to {}", from.display(), to.display());
+    Ok(())
+}
+
+/// Lets `one` and `other` change places in one step. Not durable before the folders of both are synced.
+///
+/// Not every file system can; the error says so then, and nothing has changed.
+pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?;
+    trace!("exchanged {} and {}", one.display(), other.display());
     Ok(())
 }
 
@@ -52,6 +64,15 @@ pub(crate) fn create_folders(path: &Path) -> io::Result<()> {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// Removes the file or link at `path`; nothing there is fine.
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The folder that `path` is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

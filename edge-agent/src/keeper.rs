@@ -4,27 +4,33 @@
 //! [`crate::decide`] and the only owner of the app's folder; a slow app holds up itself and no other.
 
 mod act;
-mod complaint;
+mod measure;
 mod observe;
+mod scrub;
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use follower::{Observation, PointerFollower};
-use schema::Ack;
-use tokio::sync::mpsc;
+use schema::{Ack, TrustRoot, Verified};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, warn};
 
 use crate::apply::{ACKED, Accepted, Host, Site, clock, in_one_line, reached};
 use crate::backoff::Backoff;
+use crate::complaint::Complaint;
 use crate::journal::{Compaction, JournalError, Record};
-use complaint::Complaint;
+use crate::scrub::Found;
+use scrub::Scrubbing;
 
 /// One app's task.
 pub(crate) struct Keeper {
     site: Site,
     follower: PointerFollower,
+    /// Trust roots as they are walked to.
+    root: watch::Receiver<Arc<Verified<TrustRoot>>>,
     /// Answers to acks.
     answered: mpsc::UnboundedReceiver<Ack>,
     /// The newest pointer that was accepted since the start.
@@ -33,26 +39,33 @@ pub(crate) struct Keeper {
     backoff: Backoff,
     resting_until: Option<Instant>,
     complaint: Complaint,
+    scrubbing: Scrubbing,
 }
 
 /// Why a wait ended.
 enum Wake {
     Observed(Observation),
+    RootMoved,
+    Scrubbed(Found),
     Due,
     Stop,
 }
 
 impl Keeper {
-    /// Prepares to keep the app of `site`, trying again about every `rhythm` where something fails.
+    /// Prepares to keep the app of `site`, trying again about every `rhythm` where something fails, and
+    /// reading all versions about every `scrub_every`.
     pub(crate) fn new(
         site: Site,
         follower: PointerFollower,
         answered: mpsc::UnboundedReceiver<Ack>,
         rhythm: Duration,
+        scrub_every: Duration,
     ) -> Keeper {
         let backoff = Backoff::new(rhythm);
         let complaint = Complaint::default();
-        Keeper { site, follower, answered, pointer: None, backoff, resting_until: None, complaint }
+        let root = site.trust.watch();
+        let scrubbing = Scrubbing::new(scrub_every, rhythm * SELDOM);
+        Keeper { site, follower, root, answered, pointer: None, backoff, resting_until: None, complaint, scrubbing }
     }
 
     /// Runs until the agent is to stop. A damaged journal holds the app for good; one that cannot be written is opened
@@ -91,6 +104,7 @@ impl Keeper {
             // In hand since before the journal failed, and perhaps not in it.
             accepted.remember(host).await?;
         }
+        self.scrubbing.resume(&host.site.folder).await;
         host.clear_stage().await;
         host.collect().await;
         for ack in &host.ledger.state().unanswered {
@@ -98,8 +112,11 @@ impl Keeper {
         }
         loop {
             let due = self.work(host).await?;
+            self.measure(host);
             match self.wait(host, due).await? {
                 Wake::Observed(observation) => self.observe(host, observation).await?,
+                Wake::RootMoved => self.root_moved(host).await,
+                Wake::Scrubbed(found) => self.put_right(host, found).await?,
                 Wake::Due => {}
                 Wake::Stop => return Ok(()),
             }
@@ -108,11 +125,14 @@ impl Keeper {
 
     /// Waits for the pointer to be observed or for `due`, and meanwhile takes note of answers to acks.
     async fn wait(&mut self, host: &mut Host, due: Option<Instant>) -> Result<Wake, JournalError> {
+        let folder = host.site.folder.clone();
         let mut observation = pin!(self.follower.next());
         loop {
             tokio::select! {
                 observation = &mut observation => return Ok(Wake::Observed(observation)),
                 Some(ack) = self.answered.recv() => take_note(host, &ack).await?,
+                Ok(()) = self.root.changed() => return Ok(Wake::RootMoved),
+                found = self.scrubbing.found(&folder, &self.site.shutdown) => return Ok(Wake::Scrubbed(found)),
                 () = until(due) => return Ok(Wake::Due),
                 () = self.site.shutdown.cancelled() => return Ok(Wake::Stop),
             }
@@ -121,13 +141,30 @@ impl Keeper {
 
     /// When to look again though nothing is heard: when the pointer or the trust root expires.
     fn expiry(&self, host: &Host) -> Option<Instant> {
-        let pointer = &self.pointer.as_ref()?.pointer;
-        let expires = pointer.expires.min(host.site.trust.newest().expires);
+        let in_hand = self.pointer.as_ref().map(|accepted| accepted.pointer.expires);
+        let remembered = host.ledger.state().until.map(|until| until.expires);
+        let expires = in_hand.or(remembered)?.min(host.site.trust.newest().expires);
         let left = expires.since(clock());
         // Once it is over, it was reported. The clock of the runtime may be a little ahead of the host's.
         (!left.is_zero()).then(|| Instant::now() + left + Duration::from_millis(5))
     }
+
+    /// Takes note of a newer trust root: it may not know who signed the pointer in hand any more, or take back what runs.
+    async fn root_moved(&mut self, host: &Host) {
+        let root = self.root.borrow_and_update().clone();
+        let Ok(Some(current)) = host.active().await else { return };
+        if root.revoked.contains(&current) {
+            error!(
+                bundle = %current, version = root.version,
+                "REVOKED: trust root {} takes back the bundle that runs; it runs until a pointer names another one",
+                root.version
+            );
+        }
+    }
 }
+
+/// Polls between two tries to put right what is damaged.
+const SELDOM: u32 = 30;
 
 /// Makes it durable that `ack` was answered.
 async fn take_note(host: &mut Host, ack: &Ack) -> Result<(), JournalError> {

@@ -5,7 +5,7 @@
 //! the host can make an agent remove or change what runs other than by a newer signed pointer.
 //!
 //! Where to start reading: [`decide`] (what to do next, a pure function), `apply.rs` (the steps, in order), [`journal`] (what
-//! survives a crash). The shell around them is `keeper.rs`, one task for each app.
+//! survives a crash), `trust.rs` (who is believed). The shell around them is `keeper.rs`, one task for each app.
 //!
 //! What is promised about a generation: `current` is switched to it at most once and one result is recorded. Hooks are at-least-once:
 //! after a crash one may run again for the same generation.
@@ -16,15 +16,21 @@ mod agent;
 mod apply;
 mod backoff;
 mod blocking;
+mod complaint;
 mod config;
 pub mod decide;
 mod disk;
 #[cfg(feature = "failpoints")]
 pub mod failpoints;
 mod hook;
+mod identity;
 pub mod journal;
 mod keeper;
+mod memory;
+mod metrics;
 mod outbox;
+mod rule;
+mod scrub;
 mod state;
 mod status;
 mod tree;
@@ -35,8 +41,11 @@ pub use agent::{AgentError, run};
 pub use apply::STEPS;
 pub use config::{AppConfig, Config, ConfigError};
 pub use hook::{Argv, Hook, InvalidArgv};
+pub use identity::{IdentityError, identity};
+pub use memory::keep_out_of_core_dumps;
+pub use scrub::{Condition, Scrub};
 pub use state::{AppFolder, LockError, StateFolder};
-pub use status::{AppStatus, StatusError, status};
+pub use status::{AppStatus, Freshness, StatusError, status};
 pub use tree::{DiskError, RearchiveError, rearchive};
-pub use trust::TrustError;
+pub use trust::{NotReplaced, Replaced, TrustError, replace_root};
 pub use verify::{AppProof, Finding, Unprovable, verify};

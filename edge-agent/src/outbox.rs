@@ -1,22 +1,32 @@
 //! Sends acks until they are answered.
 //!
-//! In: acks that are durable, from all apps. Out: batches to `POST v1/acks`, and word of what was answered to whoever asked. Of
-//! one generation only the newest ack is kept, and of one app only as many as its journal keeps. What is not answered when the agent stops is in the journals, and sent again.
+//! In: acks that are durable, from all apps. Out: signed batches to `POST v1/acks`, and word of what was answered to whoever
+//! asked. Of one generation only the newest ack is kept, and of one app only as many as its journal keeps. What is not
+//! answered when the agent stops is in the journals, and sent again.
+//!
+//! No refusal makes an ack go away: whoever refuses it may be lying, or not know this agent's key yet. It is offered again,
+//! but seldom.
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use follower::{Failures, Fault, Mirrors, PostError, Reason};
-use schema::{Ack, AckBatch, App, Epoch, Generation, Limits};
+use follower::{Mirrors, PostError};
+use schema::{Ack, AckBatch, App, Epoch, Generation, Limits, SignedAck};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::error;
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, around};
+use crate::blocking::blocking;
+use crate::identity::Identity;
 use crate::journal::REMEMBERED_MAX;
+use standing::Standing;
+
+mod standing;
 
 /// An ack on its way.
 #[derive(Debug)]
@@ -29,33 +39,38 @@ pub(crate) struct Delivery {
 /// What an ack is about.
 type About = (App, Epoch, Generation);
 
+struct Waiting {
+    delivery: Delivery,
+    /// Its place among all that is said in this run; the same however often it is sent.
+    n: u64,
+    /// Refused for itself: not before this.
+    resting_until: Option<Instant>,
+}
+
 struct Outbox {
     mirrors: Mirrors,
-    waiting: BTreeMap<About, Delivery>,
+    identity: Arc<Identity>,
+    waiting: BTreeMap<About, Waiting>,
+    said: u64,
     backoff: Backoff,
+    /// How long to leave alone, about, who refuses for good reasons that a person has to mend.
+    seldom: Duration,
     /// Not before this.
     next_try: Instant,
     /// How many acks go into one batch: fewer after a refusal, to find the one that is at fault.
     batch_max: usize,
-    trouble: Trouble,
-}
-
-/// What was logged, so that it is logged once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    None,
-    NobodyAnswers,
-    NobodyTakesAcks,
+    standing: Standing,
 }
 
 /// Runs until `shutdown`, or until nobody can send acks any more.
 pub(crate) async fn run(
     mirrors: Mirrors,
+    identity: Arc<Identity>,
     rhythm: Duration,
     mut incoming: mpsc::UnboundedReceiver<Delivery>,
     shutdown: CancellationToken,
 ) {
-    let mut outbox = Outbox::new(mirrors, rhythm);
+    let mut outbox = Outbox::new(mirrors, identity, rhythm);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -77,21 +92,26 @@ pub(crate) async fn run(
 }
 
 impl Outbox {
-    fn new(mirrors: Mirrors, rhythm: Duration) -> Outbox {
+    fn new(mirrors: Mirrors, identity: Arc<Identity>, rhythm: Duration) -> Outbox {
         Outbox {
             mirrors,
+            identity,
             waiting: BTreeMap::new(),
+            said: 0,
             backoff: Backoff::new(rhythm),
+            seldom: rhythm * SELDOM,
             next_try: Instant::now(),
             batch_max: Limits::DEFAULT.acks_per_batch_max,
-            trouble: Trouble::None,
+            standing: Standing::Good,
         }
     }
 
     fn put(&mut self, delivery: Delivery) {
         let ack = &delivery.ack;
         let app = ack.app.clone();
-        self.waiting.insert((app.clone(), ack.epoch, ack.generation), delivery);
+        self.said += 1;
+        let about = (app.clone(), ack.epoch, ack.generation);
+        self.waiting.insert(about, Waiting { delivery, n: self.said, resting_until: None });
         let of_app = || self.waiting.keys().filter(|about| about.0 == app);
         if of_app().count() > REMEMBERED_MAX
             && let Some(oldest) = of_app().next().cloned()
@@ -102,87 +122,113 @@ impl Outbox {
     }
 
     async fn due(&self) {
-        if self.waiting.is_empty() { pending().await } else { sleep_until(self.next_try).await }
+        match self.waiting.values().map(|waiting| waiting.resting_until).min() {
+            None => pending().await,
+            Some(resting_until) => {
+                sleep_until(resting_until.map_or(self.next_try, |rest| rest.max(self.next_try))).await
+            }
+        }
     }
 
     async fn send(&mut self) {
-        let batch: Vec<Ack> = self.waiting.values().take(self.batch_max).map(|delivery| delivery.ack.clone()).collect();
-        let body = Bytes::from(AckBatch::new(batch.clone()).to_json());
+        let now = Instant::now();
+        let rested = |waiting: &&Waiting| waiting.resting_until.is_none_or(|until| until <= now);
+        let mut batch: Vec<SignedAck> = self.waiting.values().filter(rested).map(|w| self.signed(w)).collect();
+        // As they were said: of two about one app, whoever reads only the first half should know the older.
+        batch.sort_by_key(|signed| signed.n);
+        batch.truncate(self.batch_max);
+        let (identity, acks) = (Arc::clone(&self.identity), batch.clone());
+        let body = Bytes::from(blocking(move || AckBatch::seal(acks, &identity.key)).await);
         match self.mirrors.post(PATH, body, ANSWER_MAX_BYTES).await {
             Ok(_) => {
-                self.note(Trouble::None);
+                self.note(Standing::Good);
                 self.done(&batch);
             }
-            Err(PostError::Refused { status, base, .. }) if batch.len() == 1 => {
-                // It would be refused for ever, and hold up all the others.
-                error!(%status, %base, generation = %batch[0].generation, app = %batch[0].app, "An ack was refused and is dropped");
-                self.done(&batch);
+            Err(failed) => self.not_taken(&batch, &failed),
+        }
+    }
+
+    fn not_taken(&mut self, batch: &[SignedAck], failed: &PostError) {
+        let standing = Standing::of(failed);
+        if standing != Standing::Refused && self.note(standing) {
+            standing.tell(&batch[0].ack.agent, self.identity.key.public(), failed);
+        }
+        match standing {
+            Standing::NobodyTakesAcks => self.done(batch),
+            Standing::KeyRefused | Standing::NotLetIn => self.next_try = Instant::now() + around(self.seldom),
+            Standing::Refused => self.refused(batch, failed),
+            Standing::Good | Standing::NobodyAnswers => self.next_try = Instant::now() + self.backoff.failed(),
+        }
+    }
+
+    fn signed(&self, waiting: &Waiting) -> SignedAck {
+        SignedAck { boot: self.identity.boot, n: waiting.n, ack: waiting.delivery.ack.clone() }
+    }
+
+    /// Finds the ack that is at fault, and lets the others pass it.
+    fn refused(&mut self, batch: &[SignedAck], failed: &PostError) {
+        let [signed] = batch else {
+            self.batch_max = 1;
+            return;
+        };
+        let Ack { app, epoch, generation, .. } = &signed.ack;
+        if let Some(waiting) = self.waiting.get_mut(&(app.clone(), *epoch, *generation)) {
+            if waiting.resting_until.is_none() {
+                error!(%app, %generation, "An ack is refused; it is kept, and offered again seldom: {failed}");
             }
-            Err(PostError::Refused { .. }) => self.batch_max = 1,
-            Err(PostError::Unavailable { failures, .. }) if nobody_takes_acks(&failures) => {
-                if self.note(Trouble::NobodyTakesAcks) {
-                    info!("Nobody takes acks, so none are sent; the base URLs only serve files");
-                }
-                self.done(&batch);
-            }
-            Err(failed) => {
-                if self.note(Trouble::NobodyAnswers) {
-                    warn!("Acks are kept and sent again later: {failed}");
-                }
-                self.next_try = Instant::now() + self.backoff.failed();
-            }
+            waiting.resting_until = Some(Instant::now() + around(self.seldom));
         }
     }
 
     /// Takes the batch off the list, except for what a newer ack replaced meanwhile, and passes the word on.
-    fn done(&mut self, batch: &[Ack]) {
+    fn done(&mut self, batch: &[SignedAck]) {
         self.backoff.forget();
-        if self.batch_max > 1 || self.waiting.len() <= batch.len() {
-            self.batch_max = Limits::DEFAULT.acks_per_batch_max;
-        }
-        for ack in batch {
+        for SignedAck { n, ack, .. } in batch {
             let about = (ack.app.clone(), ack.epoch, ack.generation);
-            if let Some(delivery) = self.waiting.get(&about).filter(|delivery| delivery.ack.at == ack.at) {
+            if let Some(waiting) = self.waiting.get(&about).filter(|waiting| waiting.n == *n) {
                 // Whoever no longer listens finds the ack in the journal, and sends it again.
-                let _ = delivery.answered.send(ack.clone());
+                let _ = waiting.delivery.answered.send(ack.clone());
                 self.waiting.remove(&about);
             }
+        }
+        if self.waiting.values().all(|waiting| waiting.resting_until.is_some()) {
+            // Whatever was at fault was found.
+            self.batch_max = Limits::DEFAULT.acks_per_batch_max;
         }
     }
 
     /// Notes how things stand; true if that is news.
-    fn note(&mut self, trouble: Trouble) -> bool {
-        let news = self.trouble != trouble;
-        self.trouble = trouble;
+    fn note(&mut self, standing: Standing) -> bool {
+        let news = self.standing != standing;
+        self.standing = standing;
         news
     }
 }
 
-/// Whether everybody who was asked only serves files: there will never be an answer.
-fn nobody_takes_acks(failures: &Failures) -> bool {
-    let serves_files = |reason: &Reason| match reason {
-        Reason::Fault(Fault::Absent) => true,
-        Reason::Fault(Fault::Status { status, .. }) => matches!(status.as_u16(), 405 | 501),
-        _ => false,
-    };
-    !failures.is_empty() && failures.iter().all(|failure| serves_files(&failure.reason))
-}
-
 const PATH: &str = "v1/acks";
 const ANSWER_MAX_BYTES: u64 = 4 * 1024;
+/// Polls between two tries where only a person can mend what is wrong.
+const SELDOM: u32 = 30;
 
 #[cfg(test)]
 mod tests {
     use schema::Outcome;
+    use schema::ack::Boot;
+    use schema::keys::SecretKey;
 
     use super::*;
     use crate::journal::tests::ack;
 
-    #[tokio::test]
-    async fn a_host_that_nobody_answers_keeps_the_newest_acks_and_not_more() {
+    fn outbox() -> Outbox {
         let bases = vec!["http://127.0.0.1:1/".parse().expect("a base URL")];
         let mirrors = Mirrors::new(bases, follower::Settings::default()).expect("one base URL");
-        let mut outbox = Outbox::new(mirrors, Duration::from_secs(10));
+        let identity = Identity { key: SecretKey::generate(), boot: Boot::new(1) };
+        Outbox::new(mirrors, Arc::new(identity), Duration::from_secs(10))
+    }
+
+    #[tokio::test]
+    async fn a_host_that_nobody_answers_keeps_the_newest_acks_and_not_more() {
+        let mut outbox = outbox();
         let (answered, _) = mpsc::unbounded_channel();
         for generation in 1..=REMEMBERED_MAX as u64 + 5 {
             let ack = ack(generation, 1, Outcome::Applied, None);
@@ -190,5 +236,23 @@ mod tests {
         }
         let kept: Vec<u64> = outbox.waiting.keys().map(|(_, _, generation)| generation.number()).collect();
         assert_eq!(kept, (6..=REMEMBERED_MAX as u64 + 5).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a15_what_is_said_later_has_the_higher_number_and_keeps_it() {
+        let mut outbox = outbox();
+        let (answered, mut heard) = mpsc::unbounded_channel();
+        for outcome in [Outcome::Applied, Outcome::Stale] {
+            outbox.put(Delivery { ack: ack(1, 1, outcome, None), answered: answered.clone() });
+        }
+        let signed = |outbox: &Outbox| outbox.waiting.values().map(|w| outbox.signed(w)).collect::<Vec<_>>();
+        let first = signed(&outbox);
+        assert_eq!((first.len(), first[0].n, first[0].ack.outcome), (1, 2, Outcome::Stale));
+        assert_eq!(signed(&outbox), first);
+        // An answer to what was replaced meanwhile answers nothing.
+        outbox.done(&[SignedAck { n: 1, ..first[0].clone() }]);
+        assert!(heard.try_recv().is_err() && outbox.waiting.len() == 1);
+        outbox.done(&first);
+        assert_eq!(heard.try_recv().expect("word of it"), first[0].ack);
     }
 }

@@ -3,10 +3,13 @@
 //! ```text
 //! <state>/lock                                   held by the running agent
 //! <state>/root                                   the newest trust root that was walked to
+//! <state>/identity.key                           the key that signs acks; its owner's alone
+//! <state>/metrics.prom                           what the agent counts, for others to read; may be lost
 //! <state>/apps/<app>/current -> versions/<digest>   what applications read; switched by one rename
 //! <state>/apps/<app>/versions/<digest>/          read-only trees
 //! <state>/apps/<app>/stage/                      what is being fetched and unpacked; emptied at start
 //! <state>/apps/<app>/journal                     see [`crate::journal`]
+//! <state>/apps/<app>/scrub                       what the last scrub found; only for people, and may be lost
 //! ```
 //!
 //! Everything here blocks.
@@ -51,6 +54,11 @@ impl StateFolder {
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file that metrics are written to where the configuration names none.
+    pub(crate) fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.prom")
     }
 
     /// The folder of one app.
@@ -125,6 +133,11 @@ impl AppFolder {
         self.path.join("journal")
     }
 
+    /// What the last scrub found.
+    pub(crate) fn scrub(&self) -> PathBuf {
+        self.path.join("scrub")
+    }
+
     /// The tree of one version, whether or not it is there.
     pub fn version(&self, digest: &Digest) -> PathBuf {
         self.versions().join(digest.to_string())
@@ -183,7 +196,7 @@ impl AppFolder {
     /// Makes `current` resolve to `digest` by one rename: a reader sees the old tree or the new one. Not yet durable.
     pub(crate) fn switch(&self, digest: &Digest) -> io::Result<()> {
         let next = self.stage().join("current");
-        remove_if_there(&next)?;
+        disk::remove_if_there(&next)?;
         symlink(Path::new("versions").join(digest.to_string()), &next)?;
         disk::rename(&next, &self.current())
     }
@@ -211,13 +224,6 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
         names.extend(entry?.file_name().into_string().ok());
     }
     Ok(names)
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use schema::{Ack, App, Digest, Order};
+use schema::{Ack, App, Digest, Order, Outcome, Seen, Timestamp};
 use serde::Serialize;
 
-use crate::apply::in_one_line;
+use crate::apply::{clock, in_one_line};
 use crate::journal::{Journal, JournalState};
+use crate::scrub::Scrub;
 use crate::state::AppFolder;
 
 /// One app on one host. As JSON, the data of `driftless-agent status --json`.
@@ -21,6 +22,12 @@ pub struct AppStatus {
     pub active: Option<Digest>,
     /// The newest pointer that was accepted.
     pub seen: Option<Order>,
+    /// Whether that pointer still counts.
+    pub freshness: Freshness,
+    /// When it expires, or did.
+    pub expires: Option<Timestamp>,
+    /// By how many milliseconds this host's clock is behind the newest signature it accepted; absent where it is not.
+    pub clock_behind_ms: Option<u64>,
     /// The result of the newest generation that has one.
     pub settled: Option<Ack>,
     /// What was told last, result or not.
@@ -31,8 +38,22 @@ pub struct AppStatus {
     pub bad: Vec<Digest>,
     /// The versions on the disk.
     pub versions: Vec<Digest>,
+    /// What the last scrub found; absent before the first.
+    pub scrub: Option<Scrub>,
     /// Why the journal or the folder cannot be relied on; the app holds.
     pub problem: Option<String>,
+}
+
+/// Whether the newest pointer that was accepted still counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Freshness {
+    /// It has not expired.
+    Fresh,
+    /// It, or the trust root, expired: nothing new is applied, nothing is removed.
+    Stale,
+    /// None was accepted yet, or only by a version of the agent that did not keep when it expires.
+    Unknown,
 }
 
 /// Reads the status of every app under `state`, sorted by name.
@@ -72,16 +93,35 @@ fn of_app(app: App, folder: &AppFolder) -> AppStatus {
         problems.push(in_one_line(&error));
         Default::default()
     });
-    let JournalState { seen, settled, told, unanswered, bad, .. } = journal.unwrap_or_default();
+    let journal = journal.unwrap_or_default();
+    let clock = clock();
+    let freshness = freshness(&journal, clock);
+    let behind = journal.floor.map(|floor| floor.since(clock)).filter(|behind| !behind.is_zero());
+    let JournalState { seen, until, settled, told, unanswered, bad, .. } = journal;
     AppStatus {
         app,
         active,
         seen: seen.map(|seen| seen.order),
+        freshness,
+        expires: until.map(|until| until.expires),
+        clock_behind_ms: behind.map(|behind| u64::try_from(behind.as_millis()).unwrap_or(u64::MAX)),
         settled,
         told,
         unanswered: unanswered.len(),
         bad: bad.iter().map(|bad| bad.applied.intent.target).collect(),
         versions: versions.into_iter().collect(),
+        scrub: Scrub::read(folder),
         problem: (!problems.is_empty()).then(|| problems.join("; ")),
+    }
+}
+
+/// By the same clock and floor as the agent's own, and besides by what it told last: it knows the trust root, too.
+fn freshness(journal: &JournalState, clock: Timestamp) -> Freshness {
+    let told_stale = |seen: Seen| journal.told_of(seen.order).is_some_and(|ack| ack.outcome == Outcome::Stale);
+    match (journal.seen, journal.until) {
+        (Some(seen), _) if told_stale(seen) => Freshness::Stale,
+        (_, Some(until)) if journal.time(clock) >= until.expires => Freshness::Stale,
+        (_, Some(_)) => Freshness::Fresh,
+        (_, None) => Freshness::Unknown,
     }
 }

@@ -11,6 +11,7 @@ mod unpack;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use rearchive::rearchive_pausing;
 pub use rearchive::{RearchiveError, rearchive};
 pub(crate) use remove::remove;
 pub(crate) use unpack::{DIRECTORY, UnpackError, Unpacked, unpack};

@@ -5,36 +5,47 @@
 use std::path::Path;
 
 use schema::{App, Digest};
+use serde::{Serialize, Serializer};
 
+use crate::apply::in_one_line;
 use crate::state::AppFolder;
 use crate::status::StatusError;
 use crate::tree::{DiskError, RearchiveError, failed_at, rearchive};
 
-/// What the tree behind one app's `current` turned out to be.
-#[derive(Debug)]
+/// What the tree behind one app's `current` turned out to be. As JSON, the data of `driftless-agent verify --json`.
+#[derive(Debug, Serialize)]
 pub struct AppProof {
     /// The app.
     pub app: App,
     /// What was found.
+    #[serde(flatten)]
     pub finding: Finding,
 }
 
 /// What a tree turned out to be.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
 pub enum Finding {
     /// Nothing runs yet.
     Nothing,
     /// Every byte is the bundle's.
-    Proven(Digest),
+    Proven {
+        /// The bundle's digest, and the tree's.
+        digest: Digest,
+    },
     /// Something was changed, added or taken away since it was unpacked.
     Changed {
         /// What `current` says it is.
-        named: Digest,
+        expected: Digest,
         /// What it is.
         found: Digest,
     },
     /// It cannot be any bundle's, or cannot be read.
-    Unprovable(Unprovable),
+    Unprovable {
+        /// Why not.
+        #[serde(serialize_with = "as_text")]
+        problem: Unprovable,
+    },
 }
 
 /// Says why a tree cannot be proven.
@@ -51,7 +62,7 @@ pub enum Unprovable {
 impl Finding {
     /// Whether nothing speaks against what runs.
     pub fn is_sound(&self) -> bool {
-        matches!(self, Finding::Nothing | Finding::Proven(_))
+        matches!(self, Finding::Nothing | Finding::Proven { .. })
     }
 }
 
@@ -64,7 +75,7 @@ pub fn verify(state: &Path) -> Result<Vec<AppProof>, StatusError> {
     state.metadata().map_err(unreadable)?;
     let apps = AppFolder::all(state).map_err(unreadable)?;
     let proofs = apps.into_iter().map(|(app, folder)| {
-        let finding = prove(&folder).unwrap_or_else(Finding::Unprovable);
+        let finding = prove(&folder).unwrap_or_else(|problem| Finding::Unprovable { problem });
         AppProof { app, finding }
     });
     Ok(proofs.collect())
@@ -75,5 +86,9 @@ fn prove(folder: &AppFolder) -> Result<Finding, Unprovable> {
         return Ok(Finding::Nothing);
     };
     let found = rearchive(&folder.version(&named))?.digest;
-    Ok(if found == named { Finding::Proven(named) } else { Finding::Changed { named, found } })
+    Ok(if found == named { Finding::Proven { digest: named } } else { Finding::Changed { expected: named, found } })
+}
+
+fn as_text<S: Serializer>(problem: &Unprovable, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&in_one_line(problem))
 }

@@ -39,8 +39,8 @@ impl Mirrors {
         let mut failures = Failures::none();
         for place in self.order(Purpose::Fetching) {
             let base = &self.bases()[place];
-            let uri = base.join(path).map_err(|source| AskError::Path { path: path.to_owned(), source })?;
-            match async { self.open(uri, max_bytes).await?.whole().await }.await {
+            let target = base.join(path).map_err(|source| AskError::Path { path: path.to_owned(), source })?;
+            match async { self.open(target, max_bytes).await?.whole().await }.await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => _ = failures.add(base, fault),
             }

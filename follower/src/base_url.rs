@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use http::Uri;
 use http::uri::InvalidUri;
-use schema::StorePath;
 use serde::{Deserialize, Serialize};
 
 /// Where a store is served: `https://cdn.example/config/`.
@@ -23,16 +22,6 @@ impl BaseUrl {
     /// Whether it is reached over TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https:")
-    }
-
-    /// Where `path` is served.
-    pub(crate) fn object(&self, path: &StorePath) -> Uri {
-        self.join(&path.to_string()).expect("a store path is short and made of letters, digits, `-`, `.` and `/`")
-    }
-
-    /// The URL of a path below, which may carry a query.
-    pub(crate) fn join(&self, path: &str) -> Result<Uri, InvalidUri> {
-        format!("{self}{}", path.trim_start_matches('/')).parse()
     }
 }
 
@@ -215,12 +204,5 @@ mod tests {
             let refused = secret.parse::<BaseUrl>().expect_err("carries a secret");
             assert!(!refused.to_string().contains("hunter2"), "{refused}");
         }
-    }
-
-    #[test]
-    fn store_paths_are_appended_to_the_prefix() {
-        let base: BaseUrl = "https://cdn.example/config".parse().expect("a base URL");
-        assert_eq!(base.object(&StorePath::Root { version: 7 }), "https://cdn.example/config/v1/trust/0000000007.root");
-        assert_eq!(base.join("/v1/acks").expect("a path"), "https://cdn.example/config/v1/acks");
     }
 }

@@ -30,6 +30,18 @@ pub enum Fault {
         /// How long it was waited for.
         within: Duration,
     },
+    /// Interim answers (1xx), and no end of them.
+    #[error("sends more than {max} interim answers")]
+    Chatter {
+        /// The limit.
+        max: usize,
+    },
+    /// Too late for the caller, who had others to ask.
+    #[error("did not send all of it within {within:?}")]
+    Late {
+        /// How long the caller waited.
+        within: Duration,
+    },
     /// A redirect. None is ever followed: what is asked, and who is asked, is the configuration's to say.
     #[error("redirects to `{}`, which is not followed; if that is where the store is, make it the base URL", location.escape_debug())]
     Redirect {

@@ -3,7 +3,8 @@
 //! In: [`BaseUrl`]s in order of preference, and what to ask of them. Out: bytes that the caller found good, or one
 //! [`Failure`] for each base URL that gave none. A base URL may be a gateway, a CDN, a file server or a bucket; each may
 //! lie, stall, send without end or be gone, and costs a bounded time and a bounded number of bytes before the next is
-//! asked. Redirects, proxies, cookies and content encodings are not spoken at all.
+//! asked. Redirects, proxies, cookies and content encodings are not spoken at all: what is asked, and who is shown a
+//! credential, is never a server's to say, nor the environment's.
 //!
 //! Knows nothing of signatures: what is believed is decided by the caller's check, or by a sha256 that was signed.
 //!
@@ -13,13 +14,16 @@
 mod ask;
 mod base_url;
 mod body;
+mod credentials;
 mod download;
 mod exchange;
 mod failure;
 mod fault;
 mod fetch;
 mod holding;
+mod interim;
 mod jitter;
+mod line;
 mod mirrors;
 mod observation;
 mod pace;
@@ -28,11 +32,14 @@ mod post;
 mod ranking;
 mod rhythm;
 mod schedule;
+mod search;
 mod settings;
 mod sink;
+mod target;
 
 pub use ask::AskError;
 pub use base_url::{BaseUrl, InvalidBaseUrl, UrlFault};
+pub use credentials::{CredentialFile, Credentials, CredentialsError};
 pub use download::{DownloadError, Downloaded, Expected};
 pub use failure::{Failure, Failures, Reason};
 pub use fault::Fault;

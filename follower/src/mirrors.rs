@@ -1,6 +1,6 @@
 //! Base URLs that serve the same store, and what is remembered of each.
 //!
-//! In: base URLs in order of preference. Out: requests to them, by `fetch.rs`, `download.rs`, `post.rs` and
+//! In: base URLs in order of preference. Out: requests to them, by `fetch.rs`, `search.rs`, `download.rs`, `post.rs` and
 //! `pointer_follower.rs`. Trusts none of them, and is not put out by any of them.
 
 use std::fmt;
@@ -8,18 +8,19 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use fastrand::Rng;
-use http::{Request, StatusCode, Uri};
-use http_body_util::Full;
+use http::{Request, StatusCode};
 
 use crate::base_url::BaseUrl;
 use crate::body::Body;
-use crate::exchange::{Exchange, Roots};
+use crate::credentials::CredentialsError;
+use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::jitter;
+use crate::line::{LineError, Roots};
 use crate::ranking::Ranking;
 use crate::settings::Settings;
+use crate::target::Target;
 
 /// A list of base URLs that serve the same store, in order of preference.
 ///
@@ -59,10 +60,13 @@ pub enum MirrorsError {
         #[source]
         source: io::Error,
     },
+    /// [`Settings::credentials`] cannot be used.
+    #[error("credentials cannot be used")]
+    Credentials(#[source] CredentialsError),
 }
 
 impl Mirrors {
-    /// Prepares to ask `bases`, the preferred one first. Nothing is sent yet.
+    /// Prepares to ask `bases`, the preferred one first. Reads the credentials, but sends nothing yet. Blocks.
     ///
     /// # Errors
     /// [`MirrorsError`], for which the configuration or the host must change.
@@ -70,12 +74,16 @@ impl Mirrors {
         if bases.is_empty() {
             return Err(MirrorsError::NoBaseUrl);
         }
-        let exchange = match bases.iter().find(|base| base.is_https()) {
-            Some(base) => Exchange::new(Roots::System, settings.connect_within)
-                .map_err(|source| MirrorsError::NoRoots { base: base.clone(), source })?,
-            None => Exchange::new(Roots::Nobody, settings.connect_within)
-                .expect("only loading certificates can fail, and none are loaded"),
-        };
+        let https = bases.iter().find(|base| base.is_https());
+        let roots = if https.is_some() { Roots::System } else { Roots::Nobody };
+        let exchange = Exchange::new(settings.credentials.clone(), roots, settings.connect_within);
+        let exchange = exchange.map_err(|error| match error {
+            LineError::Credentials(source) => MirrorsError::Credentials(source),
+            LineError::Roots(source) => {
+                let base = https.expect("roots are read for an https base URL only").clone();
+                MirrorsError::NoRoots { base, source }
+            }
+        })?;
         let fetching = Mutex::new(Ranking::new(bases.len()));
         let posting = Mutex::new(Ranking::new(bases.len()));
         Ok(Mirrors(Arc::new(Shared { bases, settings, exchange, fetching, posting })))
@@ -109,10 +117,8 @@ impl Mirrors {
     }
 
     /// Asks for an object, and takes nothing but a whole one: 206 is as wrong as 500.
-    pub(crate) async fn open(&self, uri: Uri, max_bytes: u64) -> Result<Body, Fault> {
-        let mut request = Request::new(Full::<Bytes>::default());
-        *request.uri_mut() = uri;
-        let answer = self.exchange().ask(request, self.settings().answer_within).await?;
+    pub(crate) async fn open(&self, target: Target, max_bytes: u64) -> Result<Body, Fault> {
+        let answer = self.exchange().ask(target, Request::default(), self.settings().answer_within).await?;
         if answer.status() != StatusCode::OK {
             return Err(Fault::from_answer(&answer));
         }

@@ -22,6 +22,7 @@ use crate::mirrors::Mirrors;
 use crate::observation::{Observation, PointerRefused};
 use crate::rhythm::Rhythm;
 use crate::schedule::{Event, Schedule};
+use crate::target::Target;
 
 /// Waits for one pointer to move.
 ///
@@ -130,9 +131,9 @@ impl PointerFollower {
 
     async fn ask(&self, base: usize) -> Result<Answer, Fault> {
         let settings = self.mirrors.settings();
-        let (request, answer_within) = self.request(base);
+        let (target, request, answer_within) = self.request(base);
         let conditional = request.headers().contains_key(IF_NONE_MATCH);
-        let answer = self.mirrors.exchange().ask(request, answer_within).await?;
+        let answer = self.mirrors.exchange().ask(target, request, answer_within).await?;
         let waits = applies_wait(answer.headers());
         match answer.status() {
             StatusCode::OK => {
@@ -140,6 +141,7 @@ impl PointerFollower {
                 // seconds and a size, and two pointers within a second would be one to them.
                 let validator = answer.headers().get(ETAG).filter(|_| waits).cloned();
                 let bytes = Body::new(answer.into_body(), self.max_bytes, settings.throughput)?.whole().await?;
+                let validator = validator.filter(|tag| names(tag, &bytes));
                 Ok(Answer::Pointer { bytes, validator, waits })
             }
             StatusCode::NOT_MODIFIED if conditional => Ok(Answer::NotModified { waits }),
@@ -148,17 +150,16 @@ impl PointerFollower {
     }
 
     /// The request for the pointer, and how long its answer may take.
-    fn request(&self, base: usize) -> (Request<Full<Bytes>>, Duration) {
+    fn request(&self, base: usize) -> (Target, Request<Full<Bytes>>, Duration) {
         let url = &self.mirrors.bases()[base];
         let mut answer_within = self.mirrors.settings().answer_within;
-        let mut request = Request::new(Full::default());
+        let mut request = Request::default();
         if self.doubting {
             let fresh = format!("{}?fresh={:016x}", self.path, fastrand::u64(..));
-            *request.uri_mut() = url.join(&fresh).expect("a store path with a query of letters and digits is a URL");
+            let target = url.join(&fresh).expect("a store path with a query of letters and digits is a URL");
             request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            return (request, answer_within);
+            return (target, request, answer_within);
         }
-        *request.uri_mut() = url.object(&self.path);
         if let Some(seconds) = self.rhythm.wait_seconds() {
             let prefer = HeaderValue::try_from(format!("wait={seconds}")).expect("a number is visible ASCII");
             request.headers_mut().insert(PREFER, prefer);
@@ -168,7 +169,7 @@ impl PointerFollower {
             // Without a validator there is nothing that a server could wait for to change, so only this may take longer.
             answer_within = answer_within.max(self.rhythm.wait.saturating_add(GRACE));
         }
-        (request, answer_within)
+        (url.object(&self.path), request, answer_within)
     }
 
     fn hear(&mut self, base: usize, answer: Answer, took: Duration) -> Observation {
@@ -237,6 +238,20 @@ fn applies_wait(headers: &HeaderMap) -> bool {
         name.trim().eq_ignore_ascii_case("wait")
     })
 }
+
+/// Whether a tag names these bytes as gateways do: by the first digits of their sha256.
+///
+/// Any other may be a trap, left by somebody on the way: with `*`, or with the tag of a pointer that we do not have, every
+/// honest server would agree that there is nothing new.
+fn names(tag: &HeaderValue, bytes: &[u8]) -> bool {
+    let text = tag.to_str().unwrap_or_default();
+    let opaque = text.strip_prefix("W/").unwrap_or(text);
+    let digits = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
+    digits.len() >= TAG_DIGITS_MIN && Digest::of(bytes).to_string().starts_with(digits)
+}
+
+/// How many digits of a sha256 are enough not to be met by chance.
+const TAG_DIGITS_MIN: usize = 32;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");

@@ -1,9 +1,11 @@
-//! How long a base URL may take, and how little it may send.
+//! How long a base URL may take, how little it may send, and what it is shown.
 
 use std::time::Duration;
 
-/// Bounds on one exchange with one base URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::credentials::Credentials;
+
+/// The same for every exchange with every base URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// For a name to be resolved, a connection made and TLS agreed on. Default 5 s.
     pub connect_within: Duration,
@@ -11,6 +13,9 @@ pub struct Settings {
     pub answer_within: Duration,
     /// The slowest body that is still read to its end.
     pub throughput: Throughput,
+    /// What servers are shown and checked by. Default none: nobody is shown anything, and `https` base URLs are checked
+    /// against the authorities of the operating system.
+    pub credentials: Credentials,
 }
 
 /// The least that must arrive of a body: an average over each window of waiting for it.
@@ -30,6 +35,7 @@ impl Default for Settings {
             connect_within: Duration::from_secs(5),
             answer_within: Duration::from_secs(10),
             throughput: Throughput::default(),
+            credentials: Credentials::default(),
         }
     }
 }

@@ -1,19 +1,21 @@
 //! The accept loop: lets connections in, turns away those beyond the caps, and survives running out of files.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
-use crate::admission::Admission;
+use crate::admission::{Admission, counted_as};
 use crate::connection;
 use crate::http::Service;
+use crate::reload::Reloaded;
+use crate::tls::Certificates;
 
 /// Binds `address` with room for a whole fleet that reconnects at once.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -24,8 +26,13 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves `listener` until the service closes; then gives open requests [`GRACE`] to end, and cuts the rest.
-pub(crate) async fn run(listener: TcpListener, service: Arc<Service>) {
+/// Serves `listener` until the service closes; then gives open requests [`GRACE`] to end, and cuts the rest. New connections
+/// see the newest of `certificates`; without any, nothing is encrypted.
+pub(crate) async fn run(
+    listener: TcpListener,
+    service: Arc<Service>,
+    certificates: Option<Arc<Reloaded<Certificates>>>,
+) {
     let limits = &service.limits;
     let admission = Admission::new(limits.connections, limits.connections_per_address);
     let mut connections = JoinSet::new();
@@ -40,25 +47,28 @@ pub(crate) async fn run(listener: TcpListener, service: Arc<Service>) {
             }
             Some(_) = turned_away.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => match admission.admit(peer.ip()) {
-                    Some(permit) => {
-                        // Answers are small and written at once; there is nothing to gather.
-                        let _ = stream.set_nodelay(true);
-                        let service = Arc::clone(&service);
-                        connections.spawn(async move {
-                            let _counted = service.metrics.connected();
-                            connection::serve(stream, service).await;
-                            drop(permit);
-                        });
-                    }
-                    None => {
-                        service.metrics.turned_away();
-                        // Beyond that, closing is all that can be afforded.
-                        if turned_away.len() < TURNED_AWAY_MAX {
-                            turned_away.spawn(turn_away(stream));
+                Ok((stream, peer)) => {
+                    // Answers are small and written at once; there is nothing to gather.
+                    let _ = stream.set_nodelay(true);
+                    let service = Arc::clone(&service);
+                    let arrived = Arrived { stream, address: counted_as(peer.ip()), certificates: certificates.clone() };
+                    match admission.admit(peer.ip()) {
+                        Some(permit) => {
+                            connections.spawn(async move {
+                                let _counted = service.metrics.connected();
+                                arrived.serve(service).await;
+                                drop(permit);
+                            });
+                        }
+                        None => {
+                            service.metrics.turned_away();
+                            // Beyond that, closing is all that can be afforded.
+                            if turned_away.len() < TURNED_AWAY_MAX {
+                                turned_away.spawn(async move { arrived.turn_away(&service).await });
+                            }
                         }
                     }
-                },
+                }
                 Err(error) => pause_after(&error).await,
             },
         }
@@ -78,8 +88,42 @@ async fn drain(mut connections: JoinSet<()>) {
     }
 }
 
+/// A connection of which nothing is known yet but where it comes from.
+struct Arrived {
+    stream: TcpStream,
+    address: IpAddr,
+    certificates: Option<Arc<Reloaded<Certificates>>>,
+}
+
+impl Arrived {
+    async fn serve(self, service: Arc<Service>) {
+        let Arrived { stream, address, certificates } = self;
+        match certificates {
+            None => connection::serve(connection::plain(stream, address), service).await,
+            Some(certificates) => {
+                if let Some(opened) = connection::secure(stream, address, certificates.now(), &service).await {
+                    connection::serve(opened, service).await;
+                }
+            }
+        }
+    }
+
+    /// Says 503 in a way that the client understands.
+    async fn turn_away(self, service: &Service) {
+        let Arrived { stream, address, certificates } = self;
+        match certificates {
+            None => say_503(stream).await,
+            Some(certificates) => {
+                if let Some(opened) = connection::secure(stream, address, certificates.now(), service).await {
+                    say_503(opened.stream).await;
+                }
+            }
+        }
+    }
+}
+
 /// Says 503, and lets the client read it: closing on unread bytes would take the answer back.
-async fn turn_away(mut stream: TcpStream) {
+async fn say_503(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let politely = async {
         stream.write_all(TURNED_AWAY).await?;
         stream.shutdown().await?;

@@ -69,7 +69,8 @@ impl Places {
     }
 }
 
-fn counted_as(address: IpAddr) -> IpAddr {
+/// What an address counts as.
+pub(crate) fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),

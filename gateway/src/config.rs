@@ -1,16 +1,25 @@
-//! `gateway.yaml`: what a gateway serves, from where, and how much of it.
+//! `gateway.yaml`: what a gateway serves, from where, to whom, and how much of it.
+
+mod entrance;
+mod limits;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use follower::BaseUrl;
+use follower::{BaseUrl, Credentials};
 use schema::name::InvalidName;
 use schema::time::Length;
 use schema::yaml::InvalidYaml;
 use schema::{AgentId, App, Region};
 use serde::Deserialize;
 use store::StoreUrl;
+
+pub use entrance::{Entrance, EntranceError};
+pub use limits::Limits;
+
+use crate::entrance::Admit;
+use crate::tls::Tls;
 
 /// What a gateway serves, and from where.
 ///
@@ -24,8 +33,10 @@ pub struct Config {
     /// What this gateway calls itself in its status and in what it reports upwards; unique among those that report to one
     /// upstream. The grammar of agents' names; the host's name by default.
     pub name: AgentId,
-    /// Where to listen; `127.0.0.1:7878` by default. Plain HTTP: TLS is for a proxy in front.
+    /// Where to listen; `127.0.0.1:7878` by default.
     pub listen: SocketAddr,
+    /// `tls`, `admit` and `agents`: who may come in, and how that is known.
+    pub entrance: Entrance,
     /// `store` or `upstream`: where everything comes from. Exactly one of the two.
     pub source: SourceUrl,
     /// The trust root that was handed over by a trusted hand. Newer ones are found in the source, one by one.
@@ -43,8 +54,13 @@ pub struct Config {
 pub enum SourceUrl {
     /// A directory or a bucket.
     Store(StoreUrl),
-    /// Other gateways, or anything that serves store paths, in order of preference.
-    Upstream(Vec<BaseUrl>),
+    /// Other gateways, or anything that serves store paths.
+    Upstream {
+        /// In order of preference.
+        bases: Vec<BaseUrl>,
+        /// `upstream_credentials`: what they are shown, and judged by.
+        credentials: Credentials,
+    },
 }
 
 /// A pointer to follow from the start.
@@ -57,47 +73,6 @@ pub struct Followed {
     pub region: Region,
 }
 
-/// How much of anything a gateway takes on.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Connections at a time; 20,000 by default. Who comes beyond it gets 503. The process may open fewer files than
-    /// that: see `ulimit -n`.
-    pub connections: usize,
-    /// Connections at a time from one IPv4 address or one IPv6 /64; 20,000 by default, because behind one NAT, or on one
-    /// host, there may be a whole fleet. Lower it where agents have addresses of their own.
-    pub connections_per_address: usize,
-    /// How long a client may take to send the header of its request, counted from the connection or from the header's first
-    /// byte. 10 s by default.
-    pub header_deadline: Length,
-    /// How long a connection is kept on which nothing is asked, counted from the answer before; never less than
-    /// `header_deadline`. 135 s by default: longer than agents keep theirs, so that they are the ones who close.
-    pub idle_deadline: Length,
-    /// How long a long-poll is held at most, whatever the client prefers; 120 s by default.
-    pub wait_max: Length,
-    /// Agents whose last word is kept, counted for each app and region apart; 200,000 by default.
-    pub ack_agents_max: usize,
-    /// After how long of silence an agent that is behind is no longer counted; 7 days by default.
-    pub agent_forgotten_after: Length,
-    /// Memory for objects that came from a bucket or an upstream and were verified; 256 MiB by default.
-    pub blob_cache_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            connections: 20_000,
-            connections_per_address: 20_000,
-            header_deadline: Length(Duration::from_secs(10)),
-            idle_deadline: Length(Duration::from_secs(135)),
-            wait_max: Length(Duration::from_secs(120)),
-            ack_agents_max: 200_000,
-            agent_forgotten_after: Length(Duration::from_secs(7 * 24 * 3600)),
-            blob_cache_bytes: 256 * 1024 * 1024,
-        }
-    }
-}
-
 impl Config {
     /// A configuration with everything by default but for what has none.
     ///
@@ -107,6 +82,7 @@ impl Config {
         Ok(Config {
             name: host_name()?,
             listen: default_listen(),
+            entrance: Entrance::default(),
             source,
             root: root.into(),
             poll: default_poll(),
@@ -126,10 +102,14 @@ impl Config {
         let mut config: Config = schema::yaml::from_str(&file, &text, &schema::Limits::DEFAULT)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.root = folder.join(&config.root);
-        if let SourceUrl::Store(url) = &config.source
-            && let Some(directory) = url.local_path()
-        {
-            config.source = SourceUrl::Store(StoreUrl::directory(folder.join(directory)));
+        config.entrance = config.entrance.under(folder);
+        match &mut config.source {
+            SourceUrl::Store(url) => {
+                if let Some(directory) = url.local_path() {
+                    *url = StoreUrl::directory(folder.join(directory));
+                }
+            }
+            SourceUrl::Upstream { credentials, .. } => credentials.resolve(folder),
         }
         Ok(config)
     }
@@ -159,8 +139,13 @@ struct File {
     name: Option<AgentId>,
     #[serde(default = "default_listen")]
     listen: SocketAddr,
+    tls: Option<Tls>,
+    #[serde(default)]
+    admit: Admit,
+    agents: Option<PathBuf>,
     store: Option<StoreUrl>,
     upstream: Option<Vec<BaseUrl>>,
+    upstream_credentials: Option<Credentials>,
     root: PathBuf,
     #[serde(default = "default_poll")]
     poll: Length,
@@ -174,17 +159,25 @@ impl TryFrom<File> for Config {
     type Error = Contradiction;
 
     fn try_from(file: File) -> Result<Config, Contradiction> {
-        let source = match (file.store, file.upstream) {
-            (Some(url), None) => SourceUrl::Store(url),
-            (None, Some(bases)) if !bases.is_empty() => SourceUrl::Upstream(bases),
+        let source = match (file.store, file.upstream, file.upstream_credentials) {
+            (Some(url), None, None) => SourceUrl::Store(url),
+            (Some(_), None, Some(_)) => return Err(Contradiction::Credentials),
+            (None, Some(bases), credentials) if !bases.is_empty() => {
+                SourceUrl::Upstream { bases, credentials: credentials.unwrap_or_default() }
+            }
             _ => return Err(Contradiction::Source),
         };
         if !file.follow.is_empty() && matches!(source, SourceUrl::Store(_)) {
             return Err(Contradiction::Follow);
         }
-        if file.poll.0.is_zero() || file.limits.header_deadline.0.is_zero() {
-            return Err(Contradiction::Zero);
+        if file.poll.0.is_zero() {
+            return Err(Contradiction::Zero("poll"));
         }
+        if let Some(zero) = file.limits.zero() {
+            return Err(Contradiction::Zero(zero));
+        }
+        let entrance = Entrance { tls: file.tls, admit: file.admit, agents: file.agents };
+        entrance.check().map_err(Contradiction::Entrance)?;
         let name = match file.name {
             Some(name) => name,
             None => host_name().map_err(Contradiction::HostName)?,
@@ -192,6 +185,7 @@ impl TryFrom<File> for Config {
         Ok(Config {
             name,
             listen: file.listen,
+            entrance,
             source,
             root: file.root,
             poll: file.poll,
@@ -206,10 +200,14 @@ impl TryFrom<File> for Config {
 enum Contradiction {
     #[error("give either `store` or a list of at least one `upstream`")]
     Source,
+    #[error("`upstream_credentials` go with `upstream`; a bucket's are in the environment")]
+    Credentials,
     #[error("`follow` goes with `upstream`; in a store every app and region is found")]
     Follow,
-    #[error("`poll` and `header_deadline` must be longer than zero")]
-    Zero,
+    #[error("`{0}` must be more than zero")]
+    Zero(&'static str),
+    #[error(transparent)]
+    Entrance(EntranceError),
     #[error("this host's name cannot name a gateway ({0}); give it a `name`")]
     HostName(InvalidName),
 }
@@ -252,6 +250,15 @@ mod tests {
         assert_eq!(config.root, folder.path().join("root.json"));
         let SourceUrl::Store(url) = config.source else { panic!("a store") };
         assert_eq!(url.local_path(), Some(folder.path().join("store").as_path()));
+
+        let text = "upstream: [https://a/]\nupstream_credentials: { token: up.token }\nroot: r\n\
+            tls: { certificate: c, key: k }\nagents: agents.yaml\nname: gw\n";
+        std::fs::write(&file, text).expect("a file");
+        let config = Config::load(&file).expect("a configuration");
+        let SourceUrl::Upstream { credentials, .. } = config.source else { panic!("an upstream") };
+        assert_eq!(credentials.token, Some(folder.path().join("up.token")));
+        assert_eq!(config.entrance.agents, Some(folder.path().join("agents.yaml")));
+        assert_eq!(config.entrance.tls.map(|tls| tls.key), Some(folder.path().join("k")));
     }
 
     #[test]
@@ -260,9 +267,14 @@ mod tests {
             "root: r\n",
             "store: s\nupstream: [http://a/]\nroot: r\n",
             "upstream: []\nroot: r\n",
+            "store: s\nupstream_credentials: { token: t }\nroot: r\n",
+            "upstream: [https://a/]\nupstream_credentials: { password: t }\nroot: r\n",
             "store: s\n",
             "store: s\nroot: r\nfollow: [{app: a, region: r}]\n",
             "store: s\nroot: r\npoll: 0s\n",
+            "store: s\nroot: r\nlimits: { connections: 0 }\n",
+            "store: s\nroot: r\nlimits: { connections_per_address: 0 }\n",
+            "store: s\nroot: r\nlimits: { header_deadline: 0s }\n",
             "store: s\nroot: r\nlisten: nowhere\n",
             "store: s\nroot: r\nname: ../up\n",
             "store: s\nroot: r\nlimits: {connection: 1}\n",

@@ -1,31 +1,38 @@
 //! Puts the parts together, and runs them.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use follower::{Mirrors, MirrorsError, Settings};
 use schema::status::PublisherStatus;
 use store::{OpenError, Store};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::accept;
-use crate::acks::Answers;
+use crate::acks::{Answers, Quotas};
 use crate::clock;
-use crate::config::{Config, SourceUrl};
+use crate::config::{Config, Entrance, EntranceError, SourceUrl};
+use crate::entrance::{Door, Keys, RegistryError, RegistryFiles};
 use crate::follow::{self, Asks};
+use crate::health::Subject;
 use crate::http::Service;
 use crate::metrics::Metrics;
 use crate::objects::Objects;
 use crate::pair::Pair;
+use crate::reload::{self, Looked, Reloaded};
 use crate::report;
 use crate::source::Source;
+use crate::tls::{Certificates, TlsError};
 use crate::trust::{PinError, Trust};
 use crate::view::View;
 
@@ -37,6 +44,7 @@ pub struct Gateway {
     service: Arc<Service>,
     asks: Asks,
     config: Config,
+    certificates: Option<Arc<Reloaded<Certificates>>>,
 }
 
 /// Says why a gateway could not start.
@@ -45,6 +53,15 @@ pub enum BindError {
     /// There is no trust root to verify by.
     #[error(transparent)]
     Pin(#[from] PinError),
+    /// The parts of the entrance do not fit together.
+    #[error("nobody, or anybody, could come in")]
+    Entrance(#[from] EntranceError),
+    /// The certificates cannot be used.
+    #[error("TLS cannot be spoken")]
+    Tls(#[from] TlsError),
+    /// Who may come in cannot be read.
+    #[error("who may come in is not known")]
+    Registry(#[from] RegistryError),
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -80,12 +97,17 @@ impl Gateway {
     /// # Errors
     /// [`BindError`], for which the configuration or the host must change.
     pub fn bind(config: Config, publisher: Option<watch::Receiver<PublisherStatus>>) -> Result<Gateway, BindError> {
+        config.entrance.check()?;
         let trust = Trust::pin(&config.root)?;
+        let Entrance { tls, admit, agents } = config.entrance.clone();
+        let certificates = tls.map(|tls| Reloaded::read(Certificates(tls))).transpose()?.map(Arc::new);
+        let registry = agents.map(|agents| Reloaded::read(RegistryFiles(agents))).transpose()?.map(Arc::new);
         let (demand, asks) = follow::demand();
         let (source, demand) = match &config.source {
             SourceUrl::Store(url) => (Source::Store(Store::open(url)?), None),
-            SourceUrl::Upstream(bases) => {
-                (Source::Upstream(Mirrors::new(bases.clone(), Settings::default())?), Some(demand))
+            SourceUrl::Upstream { bases, credentials } => {
+                let settings = Settings { credentials: credentials.clone(), ..Settings::default() };
+                (Source::Upstream(Mirrors::new(bases.clone(), settings)?), Some(demand))
             }
         };
         let listen_error = |source| BindError::Listen { address: config.listen, source };
@@ -99,18 +121,28 @@ impl Gateway {
             begun: Instant::now(),
             objects: Objects::new(Arc::clone(&view), config.limits.blob_cache_bytes),
             answers: Arc::new(Answers::new(config.limits.ack_agents_max)),
+            door: Door { admit, registry },
+            keys: Keys::new(config.limits.ack_agents_max),
+            quotas: Quotas::new(config.limits.ack_agents_max, config.limits.connections_per_address),
+            verifying: Semaphore::new(available_parallelism().map_or(1, NonZero::get)),
             view,
             demand,
             publisher,
             metrics: Metrics::new(),
             closing: CancellationToken::new(),
         };
-        Ok(Gateway { listener, address, service: Arc::new(service), asks, config })
+        Ok(Gateway { listener, address, service: Arc::new(service), asks, config, certificates })
     }
 
     /// Where it listens: the configured address, with the port that the system chose if that was 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The base URL at that address: what a client on this host asks.
+    pub fn url(&self) -> String {
+        let scheme = if self.config.entrance.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Serves until `shutdown`. Then long-polls are answered at once, other requests have five seconds to end, and who is
@@ -119,7 +151,10 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`] where a part of it panicked; the others are stopped as on a shutdown.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
-        let Gateway { listener, address, service, asks, config } = self;
+        let Gateway { listener, address, service, asks, config, certificates } = self;
+        if service.door.admit.by_token() && certificates.is_none() && !address.ip().is_loopback() {
+            warn!("Tokens come to {address} in the clear: give it `tls`, or put something in front that has it");
+        }
         info!(%address, source = %service.view.source.name(), "Gateway `{}` listens on {address}", config.name);
         let closing = service.closing.clone();
         let mut tasks = JoinSet::new();
@@ -143,7 +178,15 @@ impl Gateway {
                 tasks.spawn(report::run(config.name, mirrors, view(), answers, closing.clone()));
             }
         }
-        tasks.spawn(accept::run(listener, Arc::clone(&service)));
+        if let Some(certificates) = &certificates {
+            let tell = teller(&service, "tls", Subject::Certificates);
+            tasks.spawn(reload::follow(Arc::clone(certificates), tell, closing.clone()));
+        }
+        if let Some(registry) = &service.door.registry {
+            let tell = teller(&service, "agents", Subject::Registry);
+            tasks.spawn(reload::follow(Arc::clone(registry), tell, closing.clone()));
+        }
+        tasks.spawn(accept::run(listener, Arc::clone(&service), certificates));
 
         let mut outcome = Ok(());
         loop {
@@ -163,6 +206,24 @@ impl Gateway {
     }
 }
 
+/// Tells what became of files that changed: in the log, in the status and in metrics.
+fn teller<E: Error>(service: &Arc<Service>, what: &'static str, subject: Subject) -> impl Fn(Looked<E>) + use<E> {
+    let service = Arc::clone(service);
+    move |looked| match looked {
+        Looked::StillRefused => {}
+        Looked::Unchanged => service.view.health.fine(&subject),
+        Looked::Replaced => {
+            info!(what, "The files of `{what}` changed; what they say counts from now on");
+            service.metrics.reloaded(what, "replaced");
+            service.view.health.fine(&subject);
+        }
+        Looked::Refused(error) => {
+            service.metrics.reloaded(what, "refused");
+            service.view.health.trouble(subject.clone(), &error);
+        }
+    }
+}
+
 /// Forgets, now and then, agents that were not heard for long and are behind.
 async fn forget_silent_agents(service: Arc<Service>) {
     let again_and_again = async {
@@ -172,6 +233,7 @@ async fn forget_silent_agents(service: Arc<Service>) {
             let now = clock::now();
             let ago = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX);
             let since = schema::Timestamp::from_unix_millis(now.unix_millis().saturating_sub(ago));
+            service.keys.forget_silent(since);
             for (pair, slot) in service.view.board.slots() {
                 let order = slot.posted().pointer().order();
                 service.answers.here.forget_silent(&pair, since, (order.epoch, order.generation));

@@ -1,4 +1,6 @@
-//! How following the source goes: when it last answered, and what is wrong now.
+//! How it goes: when the source last answered, and what is wrong now, with it or with our own files.
+
+mod lines;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -6,12 +8,14 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use schema::Timestamp;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
+use self::lines::{Lines, Say};
 use crate::causes::in_one_line;
 use crate::pair::Pair;
 
-/// What may be wrong with the source. The first of several is the one to tell.
+/// What something may be wrong with. The first of several is the one to tell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
     /// It does not answer, or not what was asked.
@@ -22,6 +26,10 @@ pub(crate) enum Subject {
     Pointer(Pair),
     /// Taking our summary.
     Report,
+    /// The files of our own certificate, or of those who judge others'.
+    Certificates,
+    /// The files that list agents.
+    Registry,
 }
 
 impl fmt::Display for Subject {
@@ -31,20 +39,45 @@ impl fmt::Display for Subject {
             Subject::Root => f.write_str("the trust root"),
             Subject::Pointer(pair) => write!(f, "the pointer of {pair}"),
             Subject::Report => f.write_str("reporting upwards"),
+            Subject::Certificates => f.write_str("the files of `tls`, so the ones before are used on"),
+            Subject::Registry => f.write_str("the files of `agents`, so the ones before count on"),
         }
     }
 }
 
-/// What is known of the source.
-#[derive(Debug, Default)]
-pub(crate) struct Health(Mutex<State>);
+/// What is known of the source, and of our own files.
+#[derive(Debug)]
+pub(crate) struct Health {
+    begun: Instant,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
     last_answer: Option<Timestamp>,
     surveyed: bool,
     errors: u64,
-    troubles: BTreeMap<Subject, String>,
+    troubles: BTreeMap<Subject, Trouble>,
+    lines: Lines,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    problem: String,
+    /// Whether it was logged, so that its end is worth a line too.
+    told: bool,
+}
+
+impl Subject {
+    fn is_the_sources(&self) -> bool {
+        !matches!(self, Subject::Certificates | Subject::Registry)
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Health { begun: Instant::now(), state: Mutex::default() }
+    }
 }
 
 impl Health {
@@ -63,15 +96,23 @@ impl Health {
         self.state().surveyed
     }
 
-    /// Notes what is wrong; logs it when that is news.
+    /// Notes what is wrong; logs it when that is news, but no more of it than anybody could read.
     pub(crate) fn trouble(&self, subject: Subject, error: &dyn Error) {
         let problem = in_one_line(error);
+        let now = self.begun.elapsed();
         let mut state = self.state();
-        state.errors += 1;
-        if state.troubles.get(&subject) != Some(&problem) {
-            warn!(%subject, "Trouble with {subject}: {problem}");
-            state.troubles.insert(subject, problem);
+        state.errors += u64::from(subject.is_the_sources());
+        let known = state.troubles.get(&subject);
+        if known.is_some_and(|known| known.problem == problem) {
+            return;
         }
+        let told_before = known.is_some_and(|known| known.told);
+        let said = state.lines.ask(&subject, now);
+        if let Say::Aloud { kept_back } = said {
+            warn!(%subject, kept_back, "Trouble with {subject}: {problem}");
+        }
+        let told = told_before || said != Say::Nothing;
+        state.troubles.insert(subject, Trouble { problem, told });
     }
 
     /// Whether something is wrong with it.
@@ -81,7 +122,7 @@ impl Health {
 
     /// Notes that nothing is wrong any more.
     pub(crate) fn fine(&self, subject: &Subject) {
-        if self.state().troubles.remove(subject).is_some() {
+        if self.state().troubles.remove(subject).is_some_and(|trouble| trouble.told) {
             info!(%subject, "No more trouble with {subject}");
         }
     }
@@ -96,17 +137,17 @@ impl Health {
         let state = self.state();
         let first = state.troubles.values().next()?;
         match state.troubles.len() - 1 {
-            0 => Some(first.clone()),
-            more => Some(format!("{first} (and {more} more)")),
+            0 => Some(first.problem.clone()),
+            more => Some(format!("{} (and {more} more)", first.problem)),
         }
     }
 
-    /// How often something was wrong.
+    /// How often something was wrong with the source.
     pub(crate) fn errors(&self) -> u64 {
         self.state().errors
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,10 +3,10 @@
 //! In: a store, or the base URLs of other gateways. Out: the HTTP surface that agents and gateways further down speak to.
 //! A gateway verifies what it relays and needs no key that signs; agents verify all of it again, so a gateway that lies
 //! costs them time and nothing else. It keeps nothing on disk: restarted, it looks at its source and is what it was, but
-//! for what agents said, which they say again or which the next generation brings.
+//! for what agents said, which they say again or which the next generation brings, and for the keys that it saw them sign with.
 //!
 //! Where to start reading: [`Gateway`] (the parts and how they run), `board.rs` (the newest pointers, and waiting for them),
-//! `http/` (one file for each thing that can be asked), `acks/tally.rs` (counting, as a pure function).
+//! `http/` (one file for each thing that can be asked), `entrance/door.rs` (who may ask), `acks/tally.rs` (counting, as a pure function).
 
 mod accept;
 mod acks;
@@ -16,6 +16,7 @@ mod causes;
 mod clock;
 mod config;
 mod connection;
+mod entrance;
 mod follow;
 mod gateway;
 mod header;
@@ -24,12 +25,17 @@ mod http;
 mod metrics;
 mod objects;
 mod pair;
+mod reload;
 mod report;
 mod source;
 mod stall;
+mod tls;
 mod trust;
 mod view;
 
-pub use config::{Config, ConfigError, Followed, Limits, SourceUrl};
+pub use config::{Config, ConfigError, Entrance, EntranceError, Followed, Limits, SourceUrl};
+pub use entrance::{Admit, RegistryError};
 pub use gateway::{BindError, Gateway, GatewayError};
+pub use reload::Unreadable;
+pub use tls::{Clients, Presence, Tls, TlsError};
 pub use trust::PinError;

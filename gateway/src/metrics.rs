@@ -19,6 +19,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     connections: Gauge,
     turned_away: Counter,
+    refused: Family<WhyLabels, Counter>,
+    reloads: Family<ReloadLabels, Counter>,
     parked: Gauge,
     notifications: Counter,
     requests: Family<RequestLabels, Counter>,
@@ -38,6 +40,17 @@ struct RequestLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AckLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WhyLabels {
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    what: &'static str,
     outcome: &'static str,
 }
 
@@ -70,6 +83,8 @@ impl Metrics {
             registry: Registry::with_prefix("driftless_gateway"),
             connections: Gauge::default(),
             turned_away: Counter::default(),
+            refused: Family::default(),
+            reloads: Family::default(),
             parked: Gauge::default(),
             notifications: Counter::default(),
             requests: Family::default(),
@@ -92,6 +107,10 @@ impl Metrics {
             "Connections answered 503 because there were too many",
             self.turned_away.clone(),
         );
+        let help = "Handshakes that failed, and requests without the credentials that are asked for";
+        registry.register("refused", help, self.refused.clone());
+        let help = "Changes of the files of certificates and agents, by whether they could be used";
+        registry.register("reloads", help, self.reloads.clone());
         registry.register("parked", "Long-polls held now", self.parked.clone());
         registry.register("notifications", "Long-polls answered with a newer pointer", self.notifications.clone());
         registry.register("requests", "Requests answered, by what was asked for and how", self.requests.clone());
@@ -127,6 +146,14 @@ impl Metrics {
 
     pub(crate) fn turned_away(&self) {
         self.turned_away.inc();
+    }
+
+    pub(crate) fn refused(&self, why: &'static str) {
+        self.refused.get_or_create(&WhyLabels { why }).inc();
+    }
+
+    pub(crate) fn reloaded(&self, what: &'static str, outcome: &'static str) {
+        self.reloads.get_or_create(&ReloadLabels { what, outcome }).inc();
     }
 
     pub(crate) fn notified(&self) {

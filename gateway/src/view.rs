@@ -35,7 +35,7 @@ pub(crate) struct View {
 /// How a walk along the chain of trust roots ended.
 #[derive(Clone, Debug)]
 struct Walk {
-    at: Instant,
+    began: Instant,
     /// That there is no newer root, or why that is not known.
     end: Result<(), Arc<str>>,
 }
@@ -99,8 +99,11 @@ impl View {
         Some(self.trust.root()).filter(|root| root.version > version)
     }
 
-    /// The root of `version` on the chain that was verified here; looks for it, once a second at most however many ask:
-    /// every agent asks for the next one with every pointer that moves.
+    /// The root of `version` on the chain that was verified here; looks for it before it says that there is none.
+    ///
+    /// Every agent asks for the next one with every pointer that moves, so those who ask at a time share one look. Where looking
+    /// costs a request, a bucket or an upstream, one look is good for a second; in a directory of this host for nobody who asks
+    /// after it began, so that what was put there is served from then on.
     ///
     /// # Errors
     /// Why it is not known whether there is one.
@@ -108,9 +111,11 @@ impl View {
         if let Some(root) = self.trust.on_chain(version) {
             return Ok(Some(root));
         }
+        let asked = Instant::now();
+        let looks_cost = self.source.directory().is_none();
         let mut last = self.walking.lock().await;
         let end = match &*last {
-            Some(walk) if walk.at.elapsed() < WALK_EVERY => walk.end.clone(),
+            Some(walk) if walk.began >= asked || (looks_cost && walk.began.elapsed() < WALK_EVERY) => walk.end.clone(),
             _ => self.walk(&mut last).await,
         };
         match self.trust.on_chain(version) {
@@ -120,6 +125,7 @@ impl View {
     }
 
     async fn walk(&self, last: &mut Option<Walk>) -> Result<(), Arc<str>> {
+        let began = Instant::now();
         let walked = self.walk_to_the_end().await;
         let root = self.trust.root();
         match &walked {
@@ -131,7 +137,7 @@ impl View {
             Ok(()) => self.health.fine(&Subject::Root),
         }
         let end = walked.map_err(|error| in_one_line(&*error).into());
-        *last = Some(Walk { at: Instant::now(), end: end.clone() });
+        *last = Some(Walk { began, end: end.clone() });
         end
     }
 

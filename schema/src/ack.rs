@@ -1,18 +1,26 @@
 //! The ack: an agent's answer about one generation.
 
+mod batch;
+mod boot;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use batch::{AckBatch, InvalidAcks};
+pub use boot::{Boot, InvalidBoot};
 
 use crate::digest::Digest;
 use crate::limits::Limits;
 use crate::name::{AgentId, App, Region};
 use crate::order::{Epoch, Generation};
+use crate::seal::Document;
 use crate::time::Timestamp;
 
 /// What came of one generation on one host.
 ///
-/// Safe to repeat: an ack is about (agent, app, region, epoch, generation), and the newest `at` counts.
+/// Safe to repeat: an ack is about (agent, app, region, epoch, generation), and which of two is the later word says
+/// [`SignedAck::is_after`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
     /// Who answers.
@@ -119,108 +127,37 @@ impl fmt::Display for Step {
     }
 }
 
-/// The body of `POST /v1/acks`.
+/// An ack as it is signed and sent: with its place among all that its agent says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AckBatch {
-    /// Always [`AckBatch::TYPE`].
-    #[serde(rename = "type")]
-    kind: String,
-    /// In no particular order.
-    pub acks: Vec<Ack>,
+pub struct SignedAck {
+    /// The run of the agent that sent it.
+    pub boot: Boot,
+    /// Counts what was said in that run.
+    pub n: u64,
+    /// What is said.
+    #[serde(flatten)]
+    pub ack: Ack,
 }
 
-impl AckBatch {
-    /// The `type` of the body.
-    pub const TYPE: &'static str = "driftless/acks/1";
-
-    /// Wraps acks for sending.
-    pub fn new(acks: Vec<Ack>) -> AckBatch {
-        AckBatch { kind: AckBatch::TYPE.to_owned(), acks }
-    }
-
-    /// The largest body a gateway reads.
-    pub fn max_bytes(limits: &Limits) -> u64 {
-        limits.ack_max_bytes * limits.acks_per_batch_max as u64
-    }
-
-    /// Writes the body.
-    pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("acks have string keys")
-    }
-
-    /// Reads a body.
+impl SignedAck {
+    /// Whether this was said after `other`, by the same agent: within one run by the count, between runs by the clock.
     ///
-    /// # Errors
-    /// [`InvalidAcks`] where it is not JSON of this shape, of another type, or holds too many or too long acks.
-    pub fn parse(body: &[u8], limits: &Limits) -> Result<AckBatch, InvalidAcks> {
-        if body.len() as u64 > AckBatch::max_bytes(limits) {
-            return Err(InvalidAcks::TooLarge { max_bytes: AckBatch::max_bytes(limits) });
-        }
-        let batch: AckBatch = serde_json::from_slice(body).map_err(InvalidAcks::Shape)?;
-        if batch.kind != AckBatch::TYPE {
-            return Err(InvalidAcks::Type { found: batch.kind.chars().take(64).collect() });
-        }
-        if batch.acks.len() > limits.acks_per_batch_max {
-            return Err(InvalidAcks::TooMany { max: limits.acks_per_batch_max });
-        }
-        // The reason is the one part of an ack that has no bound of its own.
-        let reason_bytes = |ack: &&Ack| ack.reason.as_ref().map_or(0, |reason| reason.len() as u64);
-        if let Some(long) = batch.acks.iter().find(|ack| reason_bytes(ack) > limits.ack_max_bytes) {
-            return Err(InvalidAcks::TooLong { agent: long.agent.clone(), max_bytes: limits.ack_max_bytes });
-        }
-        Ok(batch)
+    /// No order of many: where a clock was set back within a run, three words can go round in a circle. Whoever keeps the newest
+    /// of all that comes, repeated in any order, keeps the last word of each run and compares those.
+    pub fn is_after(&self, other: &SignedAck) -> bool {
+        if self.boot == other.boot { self.n > other.n } else { self.ack.at > other.ack.at }
     }
 }
 
-/// Says why a body is no batch of acks.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidAcks {
-    /// More bytes than the limit.
-    #[error("more than {max_bytes} bytes of acks")]
-    TooLarge {
-        /// The limit.
-        max_bytes: u64,
-    },
-    /// Not JSON of this shape.
-    #[error("not a batch of acks")]
-    Shape(#[source] serde_json::Error),
-    /// Another document.
-    #[error("its type is `{}`, expected `{}`", found.escape_debug(), AckBatch::TYPE)]
-    Type {
-        /// The type in the body.
-        found: String,
-    },
-    /// One ack that is longer than the limit.
-    #[error("the ack of agent `{agent}` has more than {max_bytes} bytes")]
-    TooLong {
-        /// Whose it is.
-        agent: AgentId,
-        /// The limit.
-        max_bytes: u64,
-    },
-    /// More acks than the limit.
-    #[error("more than {max} acks")]
-    TooMany {
-        /// The limit.
-        max: usize,
-    },
-}
+impl Document for SignedAck {
+    const TYPE: &'static str = "driftless/ack/1";
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    fn max_bytes(limits: &Limits) -> u64 {
+        limits.ack_max_bytes
+    }
 
-    #[test]
-    fn a46_one_ack_cannot_be_as_long_as_a_whole_batch() {
-        let golden = include_bytes!("../golden/acks.json");
-        let limits = Limits::DEFAULT;
-        let mut batch = AckBatch::parse(golden, &limits).expect("the golden acks");
-        let mut parse = |length: u64| {
-            batch.acks[0].reason = Some("x".repeat(length as usize).into());
-            AckBatch::parse(&batch.to_json(), &limits)
-        };
-        assert!(parse(limits.ack_max_bytes / 2).is_ok());
-        let refused = parse(limits.ack_max_bytes + 1).expect_err("too long");
-        assert_eq!(refused.to_string(), "the ack of agent `web-0173` has more than 4096 bytes");
+    fn trusted_comment(&self, payload: Digest) -> String {
+        let Ack { agent, app, region, epoch, generation, .. } = &self.ack;
+        format!("ack {agent} {app} {region} e{epoch} g{generation} {payload}")
     }
 }

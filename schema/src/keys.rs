@@ -9,6 +9,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::{Digest, Hasher as Sha256};
+
+#[cfg(feature = "sign")]
+mod secret;
+
+#[cfg(feature = "sign")]
+pub use secret::{InvalidSecretKey, SecretKey};
+
 /// A minisign public key, spelled as the second line of a stock `minisign.pub` file.
 ///
 /// Two keys are equal when their Ed25519 points are: a key id is eight bytes that anybody can choose, so it tells nothing.
@@ -32,6 +40,11 @@ impl PublicKey {
     /// The key as the stock tool stores it, for writing `*.pub` files.
     pub fn to_file_text(&self) -> String {
         format!("untrusted comment: minisign public key\n{}\n", self.text)
+    }
+
+    /// What names this key in a path, whatever its key id says.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&Digest::of(&self.point))
     }
 
     pub(crate) fn minisign(&self) -> &minisign_verify::PublicKey {
@@ -98,6 +111,42 @@ impl<'de> Deserialize<'de> for PublicKey {
     }
 }
 
+/// Sixteen hexadecimal digits that stand for a key, or for a role's keys and threshold, in a path.
+///
+/// Nothing is believed because of it: it only tells where to look.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(Box<str>);
+
+impl Fingerprint {
+    fn of(digest: &Digest) -> Fingerprint {
+        Fingerprint(digest.to_string()[..FINGERPRINT_LEN].into())
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Says that a text is not a fingerprint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a fingerprint of sixteen hexadecimal digits", .0.escape_debug())]
+pub struct InvalidFingerprint(String);
+
+impl FromStr for Fingerprint {
+    type Err = InvalidFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFingerprint> {
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() == FINGERPRINT_LEN && text.bytes().all(is_hex) {
+            Ok(Fingerprint(text.into()))
+        } else {
+            Err(InvalidFingerprint(text.chars().take(80).collect()))
+        }
+    }
+}
+
 /// The keys of one role and how many distinct ones must sign.
 ///
 /// Built only with a threshold between one and the number of keys, and no key twice.
@@ -134,6 +183,16 @@ impl RoleKeys {
     /// The keys, each once.
     pub fn keys(&self) -> &[PublicKey] {
         &self.keys
+    }
+
+    /// What names this set of keys and its threshold in a path; the order of the keys does not matter.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut points: Vec<&[u8; 32]> = self.keys.iter().map(|key| &key.point).collect();
+        points.sort_unstable();
+        let mut hasher = Sha256::default();
+        hasher.update(&(self.threshold as u64).to_be_bytes());
+        points.into_iter().for_each(|point| hasher.update(point));
+        Fingerprint::of(&hasher.finish())
     }
 }
 
@@ -178,76 +237,14 @@ fn first_repeated(keys: &[PublicKey]) -> Option<&PublicKey> {
 const ALGORITHM: &[u8] = b"Ed";
 const KEY_ID_LEN: usize = 8;
 const KEYS_MAX: usize = 64;
-
-#[cfg(feature = "sign")]
-pub use signing::{InvalidSecretKey, SecretKey};
-
-#[cfg(feature = "sign")]
-mod signing {
-    use super::{PublicKey, fmt};
-
-    /// A minisign secret key without a password, able to sign.
-    pub struct SecretKey {
-        minisign: minisign::SecretKey,
-        public: PublicKey,
-    }
-
-    impl SecretKey {
-        /// Makes a fresh key from the system's randomness.
-        pub fn generate() -> SecretKey {
-            let pair = minisign::KeyPair::generate_unencrypted_keypair().expect("the system has randomness");
-            SecretKey::with_public(pair.sk).expect("a fresh key has a public half")
-        }
-
-        /// Reads an unencrypted key file, as [`SecretKey::to_file_text`] writes it.
-        ///
-        /// # Errors
-        /// [`InvalidSecretKey`] for anything else, a password-protected key included; the message never holds key bytes.
-        pub fn from_file_text(text: &str) -> Result<SecretKey, InvalidSecretKey> {
-            let boxed = minisign::SecretKeyBox::from_string(text).map_err(|_| InvalidSecretKey)?;
-            let minisign = boxed.into_unencrypted_secret_key().map_err(|_| InvalidSecretKey)?;
-            SecretKey::with_public(minisign)
-        }
-
-        /// The key in the stock file format. Secret: for a file only its owner can read.
-        pub fn to_file_text(&self) -> String {
-            let comment = Some("driftless secret key, not encrypted");
-            self.minisign.to_box(comment).expect("an unencrypted key has a file form").into_string()
-        }
-
-        /// The public half.
-        pub fn public(&self) -> &PublicKey {
-            &self.public
-        }
-
-        pub(crate) fn minisign(&self) -> &minisign::SecretKey {
-            &self.minisign
-        }
-
-        fn with_public(minisign: minisign::SecretKey) -> Result<SecretKey, InvalidSecretKey> {
-            let public = minisign::PublicKey::from_secret_key(&minisign).map_err(|_| InvalidSecretKey)?;
-            let public = public.to_base64().parse().map_err(|_| InvalidSecretKey)?;
-            Ok(SecretKey { minisign, public })
-        }
-    }
-
-    impl fmt::Debug for SecretKey {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "SecretKey(of {})", self.public)
-        }
-    }
-
-    /// Says that a text is not an unencrypted minisign secret key.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-    #[error("not an unencrypted minisign secret key as `driftless init` writes it")]
-    pub struct InvalidSecretKey;
-}
+const FINGERPRINT_LEN: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    const OTHER: &str = "RWSGYR0e5n/OHv50LeI57XhjO4AX2nJst7sHYX5hc3E4dZxbhY8tsQZM";
 
     /// The same point under another key id.
     fn renamed(key: &str) -> PublicKey {
@@ -283,13 +280,16 @@ mod tests {
         assert!("RWQf".parse::<PublicKey>().is_err());
     }
 
-    #[cfg(feature = "sign")]
     #[test]
-    fn a_secret_key_survives_its_file_and_hides_from_debug() {
-        let key = SecretKey::generate();
-        let read = SecretKey::from_file_text(&key.to_file_text()).expect("our own file");
-        assert_eq!(read.public(), key.public());
-        assert_eq!(format!("{key:?}"), format!("SecretKey(of {})", key.public()));
-        assert!(SecretKey::from_file_text("nonsense").is_err());
+    fn a_role_is_named_by_its_points_and_threshold_alone() {
+        let (one, two): (PublicKey, PublicKey) = (KEY.parse().expect("a key"), OTHER.parse().expect("a key"));
+        let role = |threshold, keys: &[&PublicKey]| {
+            RoleKeys::new(threshold, keys.iter().map(|key| (*key).clone()).collect()).expect("a role").fingerprint()
+        };
+        assert_eq!(role(1, &[&one, &two]), role(1, &[&two, &renamed(KEY)]));
+        assert_ne!(role(1, &[&one, &two]), role(2, &[&one, &two]));
+        assert_ne!(role(1, &[&one]), role(1, &[&two]));
+        assert_eq!(one.fingerprint().to_string().parse(), Ok(one.fingerprint()));
+        assert!("0123456789ABCDEF".parse::<Fingerprint>().is_err());
     }
 }

@@ -6,6 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::digest::Digest;
+use crate::keys::Fingerprint;
+use crate::limits::Limits;
 use crate::name::{App, Region};
 use crate::order::Order;
 
@@ -23,6 +25,24 @@ pub enum StorePath {
         app: App,
         /// The bundle's digest.
         digest: Digest,
+    },
+    /// `v1/apps/<app>/bundles/<digest>.manifest.<role>`: the same payload, sealed again for another set of release keys
+    Resealed {
+        /// Whose bundle it describes.
+        app: App,
+        /// The bundle's digest.
+        digest: Digest,
+        /// The release role that it is sealed for.
+        role: Fingerprint,
+    },
+    /// `v1/apps/<app>/bundles/<digest>.signed-by.<key>`: a manifest with the signature of one of several signers
+    Piece {
+        /// Whose bundle it describes.
+        app: App,
+        /// The bundle's digest.
+        digest: Digest,
+        /// The release key that signed it.
+        key: Fingerprint,
     },
     /// `v1/apps/<app>/bundles/<digest>.tar.zst`
     Bundle {
@@ -64,6 +84,11 @@ impl StorePath {
     /// Folder of all apps.
     pub const APPS: &str = "v1/apps";
 
+    /// Folder of an app's bundles and manifests.
+    pub fn bundles_of(app: &App) -> String {
+        format!("{}/{app}/bundles", Self::APPS)
+    }
+
     /// Folder of an app's regions.
     pub fn regions_of(app: &App) -> String {
         format!("{}/{app}/regions", Self::APPS)
@@ -74,9 +99,21 @@ impl StorePath {
         format!("{}/{app}/regions/{region}/history", Self::APPS)
     }
 
-    /// Whether the object, once written, never changes. All but the pointer.
+    /// The most bytes that any object of this kind has.
+    pub fn max_bytes(&self, limits: &Limits) -> u64 {
+        match self {
+            StorePath::Root { .. } => limits.root_max_bytes,
+            StorePath::Manifest { .. } | StorePath::Resealed { .. } | StorePath::Piece { .. } => {
+                limits.manifest_max_bytes
+            }
+            StorePath::Bundle { .. } | StorePath::Patch { .. } => limits.bundle_compressed_max_bytes,
+            StorePath::Pointer { .. } | StorePath::History { .. } => limits.pointer_max_bytes,
+        }
+    }
+
+    /// Whether the object, once written, never changes. All but the pointer, and a signer's own signature.
     pub fn is_immutable(&self) -> bool {
-        !matches!(self, StorePath::Pointer { .. })
+        !matches!(self, StorePath::Pointer { .. } | StorePath::Piece { .. })
     }
 }
 
@@ -85,6 +122,8 @@ impl fmt::Display for StorePath {
         match self {
             StorePath::Root { version } => write!(f, "v1/trust/{version:010}.root"),
             StorePath::Manifest { app, digest } => write!(f, "v1/apps/{app}/bundles/{digest}.manifest"),
+            StorePath::Resealed { app, digest, role } => write!(f, "v1/apps/{app}/bundles/{digest}.manifest.{role}"),
+            StorePath::Piece { app, digest, key } => write!(f, "v1/apps/{app}/bundles/{digest}.signed-by.{key}"),
             StorePath::Bundle { app, digest } => write!(f, "v1/apps/{app}/bundles/{digest}.tar.zst"),
             StorePath::Patch { app, digest, base } => write!(f, "v1/apps/{app}/bundles/{digest}.from.{base}.zst"),
             StorePath::Pointer { app, region } => write!(f, "v1/apps/{app}/regions/{region}/pointer"),
@@ -133,10 +172,12 @@ fn parse_bundle(app: App, name: &str) -> Option<StorePath> {
     match rest {
         "manifest" => Some(StorePath::Manifest { app, digest }),
         "tar.zst" => Some(StorePath::Bundle { app, digest }),
-        patch => {
-            let base = patch.strip_prefix("from.")?.strip_suffix(".zst")?.parse().ok()?;
-            Some(StorePath::Patch { app, digest, base })
-        }
+        other => match other.split_once('.')? {
+            ("manifest", role) => Some(StorePath::Resealed { app, digest, role: role.parse().ok()? }),
+            ("signed-by", key) => Some(StorePath::Piece { app, digest, key: key.parse().ok()? }),
+            ("from", base) => Some(StorePath::Patch { app, digest, base: base.strip_suffix(".zst")?.parse().ok()? }),
+            _ => None,
+        },
     }
 }
 
@@ -151,6 +192,8 @@ mod tests {
         vec![
             StorePath::Root { version: 7 },
             StorePath::Manifest { app: app.clone(), digest },
+            StorePath::Resealed { app: app.clone(), digest, role: "0123456789abcdef".parse().expect("a fingerprint") },
+            StorePath::Piece { app: app.clone(), digest, key: "fedcba9876543210".parse().expect("a fingerprint") },
             StorePath::Bundle { app: app.clone(), digest },
             StorePath::Patch { app: app.clone(), digest, base },
             StorePath::Pointer { app: app.clone(), region: region.clone() },

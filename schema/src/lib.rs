@@ -9,6 +9,7 @@
 
 pub mod ack;
 pub mod archive;
+pub mod cycle;
 pub mod digest;
 pub mod encoding;
 pub mod keys;
@@ -27,7 +28,7 @@ pub mod text;
 pub mod time;
 pub mod yaml;
 
-pub use ack::{Ack, AckBatch, Outcome};
+pub use ack::{Ack, AckBatch, Outcome, SignedAck};
 pub use digest::{CommitId, Digest, TreeId};
 pub use keys::{PublicKey, RoleKeys};
 pub use layout::StorePath;

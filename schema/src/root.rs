@@ -50,11 +50,6 @@ impl TrustRoot {
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires
     }
-
-    /// Whether the root key role is one key that signs alone: fine for a first try, weak for a fleet.
-    pub fn is_one_of_one(&self) -> bool {
-        self.root.threshold() == 1
-    }
 }
 
 impl Verified<TrustRoot> {

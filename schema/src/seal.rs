@@ -8,6 +8,7 @@
 //! never pass for another. What identifies a sealed file is [`Sealed::payload_digest`]: signatures made by the `minisign`
 //! crate differ from run to run and identify nothing.
 
+mod assemble;
 mod block;
 mod document;
 #[cfg(feature = "sign")]
@@ -20,6 +21,8 @@ use bytes::Bytes;
 
 pub use block::{BlockFault, SignatureBlock};
 pub use document::{Document, Rejected};
+#[cfg(feature = "sign")]
+pub use sign::Payload;
 
 use crate::digest::Digest;
 use crate::keys::{PublicKey, RoleKeys};
@@ -61,6 +64,12 @@ impl Sealed {
         Digest::of(self.payload())
     }
 
+    /// Which of the role's keys signed these bytes, each once.
+    pub fn signers<'k>(&self, role: &'k RoleKeys) -> Vec<&'k PublicKey> {
+        let signed = |key: &&PublicKey| self.blocks.iter().any(|block| block.is_by(key, self.payload()));
+        role.keys().iter().filter(signed).collect()
+    }
+
     /// Checks the signatures against `role`, and only then parses the payload.
     ///
     /// Distinct public keys are counted; signatures by keys outside the role are passed over, so that an overlap of old and
@@ -88,6 +97,15 @@ impl Sealed {
     /// Parses the payload before its signatures are known to hold; only for a root that came from a trusted hand.
     pub(crate) fn believed<T: Document>(&self) -> Result<T, SealError> {
         Ok(document::parse(self.payload())?)
+    }
+
+    /// Parses the payload without a look at its signatures, for one whose [`Sealed::payload_digest`] somebody vouches for who was
+    /// verified: a pointer names the one before it, and its manifest.
+    ///
+    /// # Errors
+    /// [`SealError::Document`] where the payload is no `T`.
+    pub fn held_by_digest<T: Document>(&self) -> Result<T, SealError> {
+        self.believed()
     }
 
     fn signatures_of<'a>(&'a self, role: &'a RoleKeys) -> Vec<(&'a PublicKey, &'a SignatureBlock)> {

@@ -13,6 +13,19 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// `text` with every character escaped that would move a cursor or hide something, for messages that may have several lines.
+pub fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !matches!(c, '\n' | '\t') && is_unprintable(c) {
+            printable.extend(c.escape_unicode())
+        } else {
+            printable.push(c)
+        }
+    }
+    printable
+}
+
 /// Control characters, and those that turn the direction of what follows or hide in it.
 fn is_unprintable(c: char) -> bool {
     c.is_control()
@@ -33,5 +46,10 @@ mod tests {
     fn what_is_too_long_is_cut_between_characters() {
         assert_eq!(one_line("äöü äöü", 7), "äöü äöü");
         assert_eq!(one_line("äöü äöü", 5), "äöü…");
+    }
+
+    #[test]
+    fn a48_a_message_of_several_lines_keeps_its_lines_and_nothing_else() {
+        assert_eq!(printable("one\n  two\u{1b}[2J\u{202e}é\r"), "one\n  two\\u{1b}[2J\\u{202e}é\\u{d}");
     }
 }

@@ -7,14 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use schema::ack::{Active, Step};
+use schema::ack::{Active, Boot, Step};
 use schema::keys::SecretKey;
 use schema::manifest::{Encoding, Patch, Whole};
 use schema::pointer::{Candidate, Phase, Selector};
 use schema::seal::Document;
 use schema::{
-    Ack, AckBatch, Digest, Epoch, Generation, Limits, Manifest, Outcome, Pointer, PublicKey, RoleKeys, Serial, Target,
-    TrustRoot, Verified,
+    Ack, AckBatch, Digest, Epoch, Generation, Limits, Manifest, Outcome, Pointer, PublicKey, RoleKeys, Serial,
+    SignedAck, Target, TrustRoot, Verified,
 };
 
 fn golden(name: &str) -> PathBuf {
@@ -95,8 +95,8 @@ fn root() -> TrustRoot {
     }
 }
 
-fn ack() -> AckBatch {
-    AckBatch::new(vec![Ack {
+fn ack() -> SignedAck {
+    let ack = Ack {
         agent: "web-0173".parse().expect("an agent"),
         app: "edge-proxy".parse().expect("an app"),
         region: "eu-west".parse().expect("a region"),
@@ -111,7 +111,8 @@ fn ack() -> AckBatch {
         bundle_bytes: 20_480,
         step: Some(Step::Reload),
         reason: Some("exit status 1: nginx: configuration file test failed".into()),
-    }])
+    };
+    SignedAck { boot: Boot::new(0x0f1e_2d3c_4b5a_6978), n: 3, ack }
 }
 
 /// Reads the golden file of `document` with today's reader and compares today's payload with the file's.
@@ -129,9 +130,12 @@ fn formats_are_pinned() {
     pinned("pointer", pointer());
     pinned("manifest", manifest());
     pinned("root", root());
-    let acks = fs::read(golden("acks.json")).expect("golden/acks.json");
-    assert_eq!(AckBatch::parse(&acks, &Limits::DEFAULT).expect("the golden acks"), ack());
-    assert_eq!(ack().to_json(), acks, "the writer makes other acks");
+    let acks = Bytes::from(fs::read(golden("acks")).expect("golden/acks"));
+    let read = AckBatch::open(&acks, &Limits::DEFAULT).expect("the golden acks");
+    assert_eq!(*read.acks[0], ack(), "golden/acks reads as other acks");
+    let written = AckBatch::open(&AckBatch::seal([ack()], &SecretKey::generate()).into(), &Limits::DEFAULT);
+    let written = written.expect("our own acks").acks[0].payload_digest();
+    assert_eq!(written, read.acks[0].payload_digest(), "the writer makes other acks");
 }
 
 #[test]
@@ -181,7 +185,13 @@ impl Document for NextMajor {
 
 /// Makes golden files that do not exist yet, all with one key that is then thrown away.
 fn make_missing() {
-    if std::env::var_os("DRIFTLESS_MAKE_GOLDEN").is_none() || golden("key.pub").exists() {
+    if std::env::var_os("DRIFTLESS_MAKE_GOLDEN").is_none() {
+        return;
+    }
+    if !golden("acks").exists() {
+        fs::write(golden("acks"), AckBatch::seal([ack()], &SecretKey::generate())).expect("golden/acks");
+    }
+    if golden("key.pub").exists() {
         return;
     }
     let secret = SecretKey::generate();
@@ -189,5 +199,4 @@ fn make_missing() {
     fs::write(golden("pointer"), Verified::seal(pointer(), &[&secret]).bytes()).expect("golden/pointer");
     fs::write(golden("manifest"), Verified::seal(manifest(), &[&secret]).bytes()).expect("golden/manifest");
     fs::write(golden("root"), Verified::seal(root(), &[&secret]).bytes()).expect("golden/root");
-    fs::write(golden("acks.json"), ack().to_json()).expect("golden/acks.json");
 }

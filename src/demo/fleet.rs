@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use edge_agent::{AgentError, AppConfig, Argv, Config, Hook};
-use follower::BaseUrl;
+use follower::{BaseUrl, Credentials};
 use indicatif::ProgressBar;
 use schema::time::Length;
 use schema::{Ack, AgentId, App, Outcome, Region};
@@ -48,9 +48,12 @@ impl Fleet {
                 root: orders.root.to_owned(),
                 state: orders.states.join(id.as_str()),
                 from: vec![orders.gateway.clone()],
+                credentials: Credentials::default(),
                 wait: Length(Duration::from_secs(55)),
                 poll: Length(Duration::from_secs(5)),
                 keep: 3,
+                scrub_every: Length(Duration::from_secs(24 * 60 * 60)),
+                metrics: None,
                 apps: apps(orders.hooks),
                 id,
             }

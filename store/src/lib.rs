@@ -37,6 +37,7 @@ use object_store::ObjectStore;
 pub use schema::StorePath;
 
 pub use crate::error::{Doing, Failure, StoreError};
+pub use crate::list::Seals;
 pub use crate::open::OpenError;
 pub use crate::patience::RESOLVE_WITHIN;
 pub use crate::read::{Object, Read, Streamed};

@@ -3,15 +3,27 @@
 //! In: a folder. Out: the names in it, parsed and sorted. A name that is not ours is passed over with a warning, because
 //! a stray file must not stop a release; a listing that cannot be had is an error, because it must not look empty.
 
+use std::collections::BTreeSet;
+
 use futures_util::TryStreamExt as _;
 use object_store::path::Path;
-use schema::{App, Order, Region, StorePath};
+use schema::keys::Fingerprint;
+use schema::{App, Digest, Order, Region, StorePath};
 use tokio::time::timeout;
 use tracing::warn;
 
 use crate::Store;
 use crate::error::{Doing, Failure, StoreError};
 use crate::patience::STALL;
+
+/// What [`Store::seals`] finds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seals {
+    /// Bundles, each with a key that is said to have signed its manifest.
+    pub pieces: Vec<(Digest, Fingerprint)>,
+    /// Bundles that have a manifest.
+    pub manifests: BTreeSet<Digest>,
+}
 
 /// Names in one listing; more is no store of ours.
 const NAMES_MAX: usize = 1_000_000;
@@ -58,6 +70,38 @@ impl Store {
         Ok(versions)
     }
 
+    /// Lists the signatures that wait for others, and the manifests that need no more, among the bundles of `app`.
+    ///
+    /// # Errors
+    ///
+    /// Any that leaves the listing incomplete.
+    pub async fn seals(&self, app: &App) -> Result<Seals, StoreError> {
+        enum Seal {
+            Piece(Digest, Fingerprint),
+            Manifest(Digest),
+            Neither,
+        }
+        let folder = StorePath::bundles_of(app);
+        let found = self.names(&folder, None, |path| match path {
+            StorePath::Piece { digest, key, .. } => Some(Seal::Piece(digest, key)),
+            StorePath::Manifest { digest, .. } => Some(Seal::Manifest(digest)),
+            StorePath::Bundle { .. } | StorePath::Resealed { .. } | StorePath::Patch { .. } => Some(Seal::Neither),
+            _ => None,
+        });
+        let mut seals = Seals::default();
+        for seal in found.await? {
+            match seal {
+                Seal::Piece(digest, key) => seals.pieces.push((digest, key)),
+                Seal::Manifest(digest) => {
+                    seals.manifests.insert(digest);
+                }
+                Seal::Neither => {}
+            }
+        }
+        seals.pieces.sort_unstable();
+        Ok(seals)
+    }
+
     /// Lists the apps that have objects, in ascending order.
     ///
     /// # Errors
@@ -74,6 +118,26 @@ impl Store {
     /// Any that leaves the listing incomplete.
     pub async fn regions(&self, app: &App) -> Result<Vec<Region>, StoreError> {
         self.folders(&StorePath::regions_of(app)).await
+    }
+
+    /// Lists the names of all objects, ours or not, in no order.
+    ///
+    /// # Errors
+    ///
+    /// Any that leaves the listing incomplete.
+    pub async fn objects(&self) -> Result<Vec<String>, StoreError> {
+        let failed = |kind| self.error(Doing::List, "all objects", kind);
+        let mut listing = self.objects.list(None);
+        let mut names = Vec::new();
+        loop {
+            let next = timeout(STALL, listing.try_next()).await;
+            let next = next.map_err(|_elapsed| failed(Failure::TimedOut { after: STALL }))?;
+            let Some(object) = next.map_err(|cause| failed(cause.into()))? else { return Ok(names) };
+            if names.len() == NAMES_MAX {
+                return Err(failed(Failure::TooMany { max: NAMES_MAX }));
+            }
+            names.push(object.location.to_string());
+        }
     }
 
     /// What `pick` makes of the objects below `folder` whose path comes after `after`, in no order.

@@ -75,7 +75,7 @@ impl<'a> Pursuit<'a> {
 
     async fn read(&mut self) {
         // Ours may be there even if it is larger than it ought to be.
-        let max_bytes = bytes_max(self.path).max(self.bytes.len() as u64);
+        let max_bytes = self.path.max_bytes(&Limits::DEFAULT).max(self.bytes.len() as u64);
         match self.store.fetch(self.path, max_bytes, None).await {
             Ok(Read::Object(object)) => {
                 self.shown = match self.seen {
@@ -114,17 +114,6 @@ fn answer(failure: &Failure) -> Answer {
         Failure::Contested(_) => Answer::Contested,
         failure if failure.is_retryable() => Answer::Silent,
         _ => Answer::Refused,
-    }
-}
-
-/// The most bytes that any object of the kind of `path` has.
-fn bytes_max(path: &StorePath) -> u64 {
-    let limits = Limits::DEFAULT;
-    match path {
-        StorePath::Root { .. } => limits.root_max_bytes,
-        StorePath::Manifest { .. } => limits.manifest_max_bytes,
-        StorePath::Bundle { .. } | StorePath::Patch { .. } => limits.bundle_compressed_max_bytes,
-        StorePath::Pointer { .. } | StorePath::History { .. } => limits.pointer_max_bytes,
     }
 }
 

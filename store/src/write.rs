@@ -5,7 +5,8 @@
 
 use bytes::Bytes;
 use object_store::{PutMode, PutOptions, UpdateVersion};
-use schema::{App, Region, StorePath};
+use schema::keys::Fingerprint;
+use schema::{App, Digest, Region, StorePath};
 use tokio::time::timeout;
 
 use crate::Store;
@@ -77,6 +78,30 @@ impl Store {
             Outcome::Done | Outcome::Stands => PointerWrite::Written,
             Outcome::Beaten(standing) => PointerWrite::LostRace(standing),
         })
+    }
+
+    /// Puts one signer's signature in its place, whatever stands there.
+    ///
+    /// Unlike everything else in a store it is worth only what its reader finds it to be, and only its own signer has
+    /// something to put there. So what somebody else left in its place is simply replaced, however large it is.
+    ///
+    /// # Errors
+    ///
+    /// Any: whether it stands there is unknown then, and saying it again is harmless.
+    pub async fn put_piece(
+        &self,
+        app: &App,
+        digest: &Digest,
+        key: &Fingerprint,
+        bytes: Bytes,
+    ) -> Result<(), StoreError> {
+        let path = StorePath::Piece { app: app.clone(), digest: *digest, key: key.clone() };
+        let after = allowance(bytes.len() as u64);
+        let location = at(&path);
+        let putting = self.objects.put_opts(&location, bytes.into(), PutMode::Overwrite.into());
+        let put = timeout(after, putting).await.map_err(|_elapsed| Failure::TimedOut { after });
+        put.and_then(|put| put.map_err(Failure::from)).map_err(|kind| self.error(Doing::Write, &path, kind))?;
+        Ok(())
     }
 
     async fn write(&self, path: &StorePath, bytes: &Bytes, seen: Option<&Object>) -> Result<Outcome, StoreError> {

@@ -1,13 +1,12 @@
 //! First step: whether bytes are a pointer that may replace the one in force, and remembering it if so.
 
 use bytes::Bytes;
-use schema::seal::SealError;
-use schema::succession::{Refusal, succeed};
+use schema::cycle::{NotAccepted, accept};
 use schema::{Digest, Limits, Pointer, Seen, Succession, Timestamp, TrustRoot, Verified};
 
-use super::Host;
 use super::marks::{SEEN, reached};
-use crate::journal::{JournalError, Record};
+use super::{About, Host};
+use crate::journal::{JournalError, Record, Until};
 
 /// A pointer as it came, nothing in it believed.
 #[derive(Debug)]
@@ -26,27 +25,19 @@ pub(crate) struct Accepted {
     pub(crate) root: Digest,
 }
 
-/// Says why a pointer was not accepted.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotAccepted {
-    /// Not signed by those who may.
-    #[error("its seal does not hold")]
-    Seal(#[from] SealError),
-    /// Signed, and still not the next one.
-    #[error(transparent)]
-    Succession(#[from] Refusal),
-}
-
 impl Fetched {
-    /// Verifies the pointer against `root`, and holds it against the newest one accepted before.
+    /// Verifies the pointer against `root`, and holds it against `seen`, the newest one accepted before.
     ///
     /// # Errors
     /// [`NotAccepted`]: what is in force stays in force.
-    pub(crate) fn verify(self, host: &Host, root: &Verified<TrustRoot>) -> Result<(Accepted, Succession), NotAccepted> {
-        let (limits, about) = (Limits::DEFAULT, &host.site.about);
-        let pointer = Verified::<Pointer>::open(self.bytes, root.pointer_keys(&about.region), &limits)?;
-        let expected = (&about.app, &about.region);
-        let succession = succeed(host.ledger.state().seen.as_ref(), &pointer, expected, root.epoch, &limits)?;
+    pub(crate) fn verify(
+        self,
+        about: &About,
+        seen: Option<&Seen>,
+        root: &Verified<TrustRoot>,
+    ) -> Result<(Accepted, Succession), NotAccepted> {
+        let place = (&about.app, &about.region);
+        let (pointer, succession) = accept(self.bytes, root, seen, place, &Limits::DEFAULT)?;
         Ok((Accepted { pointer, notified_at: self.notified_at, root: root.payload_digest() }, succession))
     }
 }
@@ -66,7 +57,8 @@ impl Accepted {
     pub(crate) async fn remember(&self, host: &mut Host) -> Result<(), JournalError> {
         let seen = Seen::of(&self.pointer);
         if host.ledger.state().seen != Some(seen) {
-            host.ledger.append(Record::Seen { seen, issued: self.pointer.issued }).await?;
+            let until = Until { expires: self.pointer.expires, stable: self.pointer.stable.digest };
+            host.ledger.append(Record::Seen { seen, issued: self.pointer.issued, until: Some(until) }).await?;
         }
         reached(SEEN);
         Ok(())

@@ -13,11 +13,15 @@ pub(crate) struct Activated {
 }
 
 impl Checked {
-    /// Switches `current` and makes that durable.
+    /// Switches `current` and makes that durable, unless a newer trust root was walked to since the manifest was vouched for:
+    /// it may have taken the bundle back.
     ///
     /// # Errors
-    /// [`Setback::Disk`] and [`Setback::Journal`]; the switch may be there, which the next decision finds out.
+    /// [`Setback::Overtaken`], and nothing was switched; [`Setback::Disk`] and [`Setback::Journal`]; the switch may be there, which the next decision finds out.
     pub(super) async fn activate(self, host: &mut Host) -> Result<Activated, Setback> {
+        if host.site.trust.newest().payload_digest() != self.root {
+            return Err(Setback::Overtaken);
+        }
         finish_switch(host, self.applied).await
     }
 }

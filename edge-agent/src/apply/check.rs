@@ -1,5 +1,6 @@
 //! Fifth step: what the `check` hook says of the staged tree, before anything changes.
 
+use schema::Digest;
 use schema::ack::Step;
 
 use super::marks::CHECKED;
@@ -11,6 +12,8 @@ use crate::journal::{Applied, Bad};
 /// A generation that may be switched to.
 pub(crate) struct Checked {
     pub(super) applied: Applied,
+    /// The trust root that vouched for it.
+    pub(super) root: Digest,
 }
 
 impl Staged {
@@ -19,7 +22,7 @@ impl Staged {
     /// # Errors
     /// [`Setback::Shutdown`]. A hook that says no is no error but a verdict.
     pub(super) async fn check(self, host: &mut Host) -> Result<Result<Checked, Bad>, Setback> {
-        let applied = self.applied;
+        let Staged { applied, root } = self;
         if let Some(hook) = &host.site.hooks.check {
             let intent = applied.intent;
             let setting = host.setting(intent.order, intent.target, intent.previous);
@@ -28,6 +31,6 @@ impl Staged {
             }
         }
         host.passed(CHECKED)?;
-        Ok(Ok(Checked { applied }))
+        Ok(Ok(Checked { applied, root }))
     }
 }

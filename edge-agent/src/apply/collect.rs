@@ -25,7 +25,7 @@ impl Host {
         let collected = blocking(move || {
             let kept = kept(&state, folder.active()?, keep);
             for digest in folder.on_disk()?.difference(&kept) {
-                collect(&folder, digest)?;
+                take_out(&folder, digest)?;
             }
             io::Result::Ok(())
         });
@@ -60,7 +60,7 @@ fn kept(state: &JournalState, current: Option<Digest>, keep: usize) -> BTreeSet<
 }
 
 /// Takes the version out of `versions/` first, so that whatever is in there is whole at any time.
-fn collect(folder: &AppFolder, digest: &Digest) -> io::Result<()> {
+pub(super) fn take_out(folder: &AppFolder, digest: &Digest) -> io::Result<()> {
     let (version, stage) = (folder.version(digest), folder.stage().join(format!("{digest}.old")));
     fs::set_permissions(&version, Permissions::from_mode(0o700))?;
     disk::rename(&version, &stage)?;

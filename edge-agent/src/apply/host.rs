@@ -1,10 +1,11 @@
 //! What every step of one app works with: its folder, its journal, its hooks, and those who hear of results.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use follower::Mirrors;
 use schema::ack::{Active, Outcome, Step};
-use schema::{Ack, AgentId, App, Digest, Order, Region, Timestamp};
+use schema::{Ack, AgentId, App, Digest, Order, Region, Serial, Timestamp};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,9 @@ use crate::blocking::blocking;
 use crate::config::AppConfig;
 use crate::hook::Setting;
 use crate::journal::{Compaction, Intent, Journal, JournalError, JournalState, Record};
+use crate::metrics::Metrics;
 use crate::outbox::Delivery;
+use crate::rule::Rule;
 use crate::state::AppFolder;
 use crate::tree::{DiskError, failed_at};
 use crate::trust::Trust;
@@ -25,6 +28,8 @@ pub(crate) struct Host {
     pub(crate) ledger: Ledger,
     /// Bundle bytes that moved for the generation being applied.
     pub(crate) moved: Moved,
+    /// Versions that were unpacked, or read again, since the start, and were what their names say.
+    pub(crate) sound: BTreeSet<Digest>,
 }
 
 /// What stays the same about one app for as long as the agent runs.
@@ -37,6 +42,7 @@ pub(crate) struct Site {
     pub(crate) mirrors: Mirrors,
     pub(crate) trust: Arc<Trust>,
     pub(crate) told: Told,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -102,6 +108,15 @@ pub(crate) struct Verdict {
     pub(crate) bundle_bytes: u64,
 }
 
+impl Site {
+    /// Counts a refusal of something that was offered to this app.
+    pub(crate) fn refused(&self, rule: Option<Rule>) {
+        if let Some(rule) = rule {
+            self.metrics.refused(Some(&self.about.app), rule);
+        }
+    }
+}
+
 impl Verdict {
     /// The bundle that `intent` asks for runs, because of its generation.
     pub(super) fn applied(intent: &Intent, bundle_bytes: u64) -> Verdict {
@@ -120,7 +135,7 @@ impl Host {
             made.map_err(|source| JournalError::Io { path: folder.path().to_owned(), source })?;
             Journal::open(&folder.journal(), &folder.current(), compaction)
         });
-        Ok(Host { ledger: Ledger::new(journal.await?), moved: Moved::default(), site })
+        Ok(Host { ledger: Ledger::new(journal.await?), moved: Moved::default(), sound: BTreeSet::new(), site })
     }
 
     /// The clock, but never behind the newest signature that was accepted.
@@ -170,11 +185,21 @@ impl Host {
         Ok(())
     }
 
+    /// Tells the last result once more, where something else was told since; nothing where there is none.
+    pub(crate) async fn tell_again(&mut self) -> Result<(), JournalError> {
+        let Some(result) = self.ledger.state().settled.clone() else { return Ok(()) };
+        let Ack { epoch, generation, attempted, previous, notified_at, .. } = result;
+        let order = Order { epoch, generation, serial: Serial::FIRST };
+        let about = Intent { order, target: attempted, previous, notified_at };
+        let Ack { outcome, active, step, reason, bundle_bytes, .. } = result;
+        self.tell(&about, Verdict { outcome, active, step, reason, bundle_bytes }).await
+    }
+
     /// Makes an ack without remembering it: for when the journal is what cannot be written.
     pub(crate) fn ack(&self, intent: &Intent, verdict: Verdict) -> Ack {
         let Verdict { outcome, active, step, reason, bundle_bytes } = verdict;
         // The newest counts, so a clock that was set back must not make an ack look older than the one before.
-        let before = self.ledger.state().told_of(intent.order).map(|ack| ack.at.after(MILLISECOND));
+        let before = self.ledger.state().told.as_ref().map(|ack| ack.at.after(MILLISECOND));
         Ack {
             agent: self.site.about.agent.clone(),
             app: self.site.about.app.clone(),

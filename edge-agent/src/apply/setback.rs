@@ -5,8 +5,8 @@ use std::error::Error;
 use follower::{DownloadError, FetchError};
 use schema::Digest;
 use schema::ack::{Outcome, Step};
+use schema::cycle::NotVouched;
 
-use super::vouch::NotVouched;
 use crate::journal::JournalError;
 use crate::state::AppFolder;
 use crate::tree::{DiskError, UnpackError};
@@ -47,6 +47,9 @@ pub(crate) enum Setback {
     /// The journal cannot be relied on any more.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A newer pointer or trust root came before the switch.
+    #[error("something newer came")]
+    Overtaken,
     /// The agent is to stop.
     #[error("the agent stops")]
     Shutdown,
@@ -63,7 +66,7 @@ impl Setback {
                 Some((Outcome::Failed, Step::Disk))
             }
             Setback::Unpack { .. } => Some((Outcome::Refused, Step::Stage)),
-            Setback::Journal(_) | Setback::Shutdown => None,
+            Setback::Journal(_) | Setback::Overtaken | Setback::Shutdown => None,
         }
     }
 
@@ -78,7 +81,7 @@ impl Setback {
                 DownloadError::Sink { source, .. } => format!("bundle {} cannot be written: {source}", digest.short()),
             },
             Setback::Unpack { digest, source } => format!("bundle {}: {}", digest.short(), in_one_line(source)),
-            Setback::Disk(_) | Setback::Journal(_) | Setback::Shutdown => in_one_line(self).into(),
+            Setback::Disk(_) | Setback::Journal(_) | Setback::Overtaken | Setback::Shutdown => in_one_line(self).into(),
         };
         brief(&text, folder)
     }

@@ -12,6 +12,7 @@ use follower::Expected;
 use schema::manifest::Manifest;
 use schema::{Digest, StorePath, Verified};
 
+use super::collect::take_out;
 use super::marks::{DOWNLOADED, RENAMED, SYNCED, UNPACKED};
 use super::vouch::Vouched;
 use super::{Host, Setback};
@@ -25,6 +26,8 @@ use crate::tree::{self, DiskError, Unpacked, failed_at};
 /// A generation whose bundle is on the disk.
 pub(crate) struct Staged {
     pub(super) applied: Applied,
+    /// The trust root that vouched for it.
+    pub(super) root: Digest,
 }
 
 /// The bundle as it travelled, its size and sha256 those that were signed.
@@ -35,31 +38,49 @@ struct Downloaded {
 }
 
 impl Vouched {
-    /// Fetches and unpacks the bundle, unless it is on the disk.
+    /// Fetches and unpacks the bundle, unless it is on the disk and whole. Gives up fetching when `overtaken` ends.
     ///
     /// # Errors
-    /// [`Setback::Bundle`], [`Setback::Unpack`] and [`Setback::Disk`]; the stage is empty then.
-    pub(super) async fn stage(self, host: &mut Host, source: Source) -> Result<Staged, Setback> {
-        let intent = self.intent;
+    /// [`Setback::Bundle`], [`Setback::Unpack`], [`Setback::Disk`] and [`Setback::Overtaken`]; the stage is empty then.
+    pub(super) async fn stage(
+        self,
+        host: &mut Host,
+        source: Source,
+        overtaken: impl Future<Output = ()>,
+    ) -> Result<Staged, Setback> {
+        let (intent, root) = (self.intent, self.root);
         let folder = host.site.folder.clone();
         // Somebody may have removed them since the start.
         blocking(move || folder.create().map_err(failed_at(folder.path(), "made"))).await?;
-        let folder = host.site.folder.clone();
-        if source == Source::Store {
-            let staged = self.fetch_and_unpack(host).await;
-            let cleared = blocking(move || clear_stage(&folder)).await;
-            staged?;
-            cleared?;
-        } else {
+        if source == Source::Disk && host.is_sound(&intent.target).await {
+            let folder = host.site.folder.clone();
             // It may lie there because a kill, or a disk that refused, came between its rename and what follows that.
             blocking(move || seal(&folder, &intent.target)).await?;
+        } else {
+            self.fetch_and_place(host, overtaken).await?;
         }
-        Ok(Staged { applied: Applied { intent, bundle_bytes: host.moved.of(intent.order) } })
+        Ok(Staged { applied: Applied { intent, bundle_bytes: host.moved.of(intent.order) }, root })
     }
 
-    async fn fetch_and_unpack(self, host: &mut Host) -> Result<(), Setback> {
+    /// Fetches and unpacks the bundle, and puts it in the place of whatever has its name.
+    pub(super) async fn fetch_and_place(
+        self,
+        host: &mut Host,
+        overtaken: impl Future<Output = ()>,
+    ) -> Result<(), Setback> {
         let digest = self.intent.target;
-        let unpacked = self.download(host).await?.unpack(host).await?;
+        let placed = self.fetch_and_unpack(host, overtaken).await;
+        let folder = host.site.folder.clone();
+        let cleared = blocking(move || clear_stage(&folder)).await;
+        placed?;
+        cleared?;
+        host.sound.insert(digest);
+        Ok(())
+    }
+
+    async fn fetch_and_unpack(self, host: &mut Host, overtaken: impl Future<Output = ()>) -> Result<(), Setback> {
+        let digest = self.intent.target;
+        let unpacked = self.download(host, overtaken).await?.unpack(host).await?;
         let folder = host.site.folder.clone();
         let unpacked = blocking(move || unpacked.sync().map(|()| unpacked)).await?;
         host.passed(SYNCED)?;
@@ -68,8 +89,8 @@ impl Vouched {
     }
 
     /// Hashes while it downloads; nothing is decompressed before size and sha256 are known to be right.
-    async fn download(self, host: &mut Host) -> Result<Downloaded, Setback> {
-        let Vouched { intent, manifest } = self;
+    async fn download(self, host: &mut Host, overtaken: impl Future<Output = ()>) -> Result<Downloaded, Setback> {
+        let Vouched { intent, manifest, root: _ } = self;
         let (digest, whole) = (intent.target, *manifest.whole());
         let place = host.site.folder.stage().join("bundle");
         let file = blocking(move || {
@@ -83,6 +104,7 @@ impl Vouched {
         let shutdown = host.site.shutdown.clone();
         let downloaded = tokio::select! {
             downloaded = host.site.mirrors.download(&path, expected, file) => downloaded,
+            () = overtaken => return Err(Setback::Overtaken),
             () = shutdown.cancelled() => return Err(Setback::Shutdown),
         };
         let moved = downloaded.as_ref().map_or_else(|error| error.moved_bytes(), |done| done.moved_bytes);
@@ -97,7 +119,9 @@ impl Downloaded {
     async fn unpack(self, host: &Host) -> Result<Unpacked, Setback> {
         let Downloaded { mut file, intent, manifest } = self;
         let digest = intent.target;
-        let base = intent.previous.map(|previous| host.site.folder.version(&previous));
+        // Never the damaged version that this one is to replace.
+        let base = intent.previous.filter(|previous| *previous != digest);
+        let base = base.map(|previous| host.site.folder.version(&previous));
         let root = staged_tree(&host.site.folder, &digest);
         let bundle = host.site.folder.stage().join("bundle");
         let unpacked = blocking(move || {
@@ -120,14 +144,23 @@ pub(super) fn clear_stage(folder: &AppFolder) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// Gives a synced tree its place among the versions, durably.
+/// Gives a synced tree its place among the versions, durably. What has the name already is damaged, or was put there by
+/// somebody else: where it runs, both change places in one step, so that a reader sees the whole of one or of the other.
 fn place(folder: &AppFolder, unpacked: Unpacked, digest: Digest) -> Result<(), DiskError> {
     let (from, to) = (unpacked.root(), folder.version(&digest));
-    if !folder.has(&digest).map_err(failed_at(&to, "read"))? {
-        // Whatever has the name and is no tree was put there by somebody else.
-        tree::remove(&to).map_err(failed_at(&to, "removed"))?;
+    let runs = folder.active().map_err(failed_at(&folder.current(), "read"))? == Some(digest);
+    if runs {
+        let writable = fs::set_permissions(&to, Permissions::from_mode(0o700));
+        writable.map_err(failed_at(&to, "made writable"))?;
+        disk::exchange(from, &to).map_err(failed_at(&to, "replaced while it runs"))?;
+    } else {
+        if folder.has(&digest).map_err(failed_at(&to, "read"))? {
+            take_out(folder, &digest).map_err(failed_at(&to, "removed"))?;
+        } else {
+            tree::remove(&to).map_err(failed_at(&to, "removed"))?;
+        }
+        disk::rename(from, &to).map_err(failed_at(&to, "put in place"))?;
     }
-    disk::rename(from, &to).map_err(failed_at(&to, "put in place"))?;
     seal(folder, &digest)
 }
 

@@ -1,9 +1,9 @@
 //! Third step: the manifest, which says who vouches for the bundle and what exactly is vouched for.
 
 use bytes::Bytes;
-use schema::pointer::Target;
-use schema::seal::SealError;
-use schema::{App, Digest, Limits, Manifest, StorePath, TrustRoot, Verified};
+use follower::Reason;
+use schema::cycle::{NotVouched, vouch};
+use schema::{Digest, Limits, Manifest, StorePath, TrustRoot, Verified};
 
 use super::host::Verdict;
 use super::{Host, Intended, Setback};
@@ -13,41 +13,8 @@ use crate::journal::Intent;
 pub(crate) struct Vouched {
     pub(super) intent: Intent,
     pub(super) manifest: Verified<Manifest>,
-}
-
-/// Says why a manifest does not vouch for the bundle that the pointer names.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotVouched {
-    /// Not signed by those who may.
-    #[error("its seal does not hold")]
-    Seal(#[from] SealError),
-    /// A manifest, but not the one that the pointer names.
-    #[error("mix-and-match: manifest {found} is not {named}, which the pointer names")]
-    Other {
-        /// As served.
-        found: Digest,
-        /// As signed in the pointer.
-        named: Digest,
-    },
-    /// Of another bundle.
-    #[error("mix-and-match: it is the manifest of bundle {digest} of app `{app}`")]
-    OtherBundle {
-        /// The app it is for.
-        app: App,
-        /// The bundle it is for.
-        digest: Digest,
-    },
-    /// Released before the floor.
-    #[error("release {release_seq} is below the floor {floor} of the trust root")]
-    BelowFloor {
-        /// As signed.
-        release_seq: u64,
-        /// The lowest that is accepted.
-        floor: u64,
-    },
-    /// Taken back.
-    #[error("the trust root revokes the bundle")]
-    Revoked,
+    /// The trust root that it was verified against.
+    pub(super) root: Digest,
 }
 
 impl Intended {
@@ -57,15 +24,40 @@ impl Intended {
     /// [`Setback::Manifest`].
     pub(super) async fn vouch(self, host: &Host) -> Result<Vouched, Setback> {
         let Intended { target, intent } = self;
-        let (app, digest) = (host.site.about.app.clone(), target.digest);
-        let limits = Limits::DEFAULT;
         let root = host.site.trust.newest();
-        let path = StorePath::Manifest { app: app.clone(), digest };
-        let check = |bytes: Bytes| vouches(bytes, &root, &app, target);
-        let fetched = host.site.mirrors.fetch(&path, limits.manifest_max_bytes, check).await;
-        let manifest = fetched.map_err(|source| Setback::Manifest { digest, source: Box::new(source) })?;
-        Ok(Vouched { intent, manifest })
+        let app = &host.site.about.app;
+        let check = |bytes: Bytes| vouch(bytes, &root, app, target, &Limits::DEFAULT);
+        let manifest = fetch(host, &root, target.digest, check).await?;
+        Ok(Vouched { intent, manifest, root: root.payload_digest() })
     }
+}
+
+/// Fetches the manifest of `digest`: as it was sealed first, or, where only the keys that sealed it have gone, as it was sealed
+/// again for the release keys of `root`.
+pub(super) async fn fetch(
+    host: &Host,
+    root: &TrustRoot,
+    digest: Digest,
+    check: impl Fn(Bytes) -> Result<Verified<Manifest>, NotVouched>,
+) -> Result<Verified<Manifest>, Setback> {
+    let (mirrors, app) = (&host.site.mirrors, host.site.about.app.clone());
+    let max_bytes = Limits::DEFAULT.manifest_max_bytes;
+    let first = StorePath::Manifest { app: app.clone(), digest };
+    let refused = match mirrors.fetch(&first, max_bytes, &check).await {
+        Ok(manifest) => return Ok(manifest),
+        Err(refused) => refused,
+    };
+    let is_unsigned = |reason: &Reason<NotVouched>| matches!(reason, Reason::Refused(why) if why.is_unsigned());
+    if refused.failures.iter().any(|failure| is_unsigned(&failure.reason)) {
+        let again = StorePath::Resealed { app, digest, role: root.release.fingerprint() };
+        match mirrors.fetch(&again, max_bytes, &check).await {
+            Ok(manifest) => return Ok(manifest),
+            // Nobody sealed it again, so what is wrong is what was found in the first place.
+            Err(absent) if absent.is_absent() => {}
+            Err(other) => return Err(Setback::Manifest { digest, source: Box::new(other) }),
+        }
+    }
+    Err(Setback::Manifest { digest, source: Box::new(refused) })
 }
 
 impl Vouched {
@@ -77,21 +69,4 @@ impl Vouched {
         tracing::info!(%generation, bundle = %intent.target, "Generation {generation} asks for what runs already");
         Ok(())
     }
-}
-
-fn vouches(bytes: Bytes, root: &TrustRoot, app: &App, target: Target) -> Result<Verified<Manifest>, NotVouched> {
-    let manifest = Verified::<Manifest>::open(bytes, &root.release, &Limits::DEFAULT)?;
-    if manifest.payload_digest() != target.manifest {
-        return Err(NotVouched::Other { found: manifest.payload_digest(), named: target.manifest });
-    }
-    if (&manifest.app, manifest.digest) != (app, target.digest) {
-        return Err(NotVouched::OtherBundle { app: manifest.app.clone(), digest: manifest.digest });
-    }
-    if manifest.release_seq < root.release_floor {
-        return Err(NotVouched::BelowFloor { release_seq: manifest.release_seq, floor: root.release_floor });
-    }
-    if root.revoked.contains(&target.digest) {
-        return Err(NotVouched::Revoked);
-    }
-    Ok(manifest)
 }

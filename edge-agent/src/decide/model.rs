@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schema::ack::{Active, Outcome, Step};
 use schema::{Ack, Digest, Order, Pointer, Seen, Verified};
 
-use super::tests::pointer;
+use super::tests::{pointer, root};
 use super::{Next, Situation, Source, next};
 use crate::journal::tests::{ack, at, bundle};
 use crate::journal::{Applied, Bad, Intent, JournalState, Record};
@@ -48,7 +48,7 @@ impl Host {
     /// Runs with `pointer` in hand until there is nothing left to do, or the power goes.
     fn run(&mut self, pointer: &Verified<Pointer>) -> Result<(), Killed> {
         if self.journal.seen != Some(Seen::of(pointer)) {
-            self.record(Record::Seen { seen: Seen::of(pointer), issued: pointer.issued })?;
+            self.record(Record::Seen { seen: Seen::of(pointer), issued: pointer.issued, until: None })?;
         }
         loop {
             let decided = next(&Situation {
@@ -56,7 +56,7 @@ impl Host {
                 current: self.current,
                 on_disk: &self.on_disk,
                 pointer: Some(pointer),
-                root_expires: at(1000),
+                root: &root(1000),
                 agent: &"web-0173".parse().expect("a name"),
                 now: at(1),
             });

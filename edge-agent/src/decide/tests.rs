@@ -1,13 +1,13 @@
 use std::sync::LazyLock;
 
 use schema::ack::Step;
-use schema::keys::SecretKey;
+use schema::keys::{RoleKeys, SecretKey};
 use schema::pointer::Target;
-use schema::{Ack, Order, Serial};
+use schema::{Ack, Epoch, Order, Serial};
 
 use super::*;
-use crate::journal::Record;
 use crate::journal::tests::{ack, at, bundle, order};
+use crate::journal::{Record, Until};
 
 static KEY: LazyLock<SecretKey> = LazyLock::new(SecretKey::generate);
 
@@ -37,6 +37,23 @@ pub(super) fn pointer(generation: u64, number: u64, change: impl FnOnce(&mut Poi
     };
     change(&mut pointer);
     Verified::seal(pointer, &[&KEY])
+}
+
+/// A trust root, version 1, that expires at that second.
+pub(super) fn root(expires: u64) -> TrustRoot {
+    let role = RoleKeys::new(1, vec![KEY.public().clone()]).expect("one of one");
+    TrustRoot {
+        version: 1,
+        epoch: Epoch::FIRST,
+        issued: at(0),
+        expires: at(expires),
+        release_floor: 0,
+        revoked: Vec::new(),
+        root: role.clone(),
+        release: role.clone(),
+        pointer: role,
+        pointer_of_region: Default::default(),
+    }
 }
 
 /// A host that a test puts into whatever condition it wants.
@@ -89,6 +106,11 @@ impl Host {
         Host { pointer: Some(pointer), ..self }
     }
 
+    /// Started again, and nobody gives a pointer.
+    fn forgetting(self) -> Host {
+        Host { pointer: None, ..self }
+    }
+
     fn at(self, now: u64) -> Host {
         Host { now, ..self }
     }
@@ -99,11 +121,17 @@ impl Host {
             current: self.current,
             on_disk: &self.on_disk,
             pointer: self.pointer.as_ref(),
-            root_expires: at(self.root_expires),
+            root: &root(self.root_expires),
             agent: &"web-0173".parse().expect("a name"),
             now: at(self.now),
         })
     }
+}
+
+fn seen(generation: u64, expires: Option<u64>) -> Record {
+    let seen = schema::Seen { order: order(generation), payload: bundle(1), manifest: bundle(1) };
+    let until = expires.map(|expires| Until { expires: at(expires), stable: bundle(1) });
+    Record::Seen { seen, issued: at(0), until }
 }
 
 fn intent(generation: u64, target: u64, previous: Option<u64>) -> Intent {
@@ -151,7 +179,7 @@ fn a27_no_pointer_is_no_reason_to_do_anything() {
 #[test]
 fn a04_an_expired_pointer_is_reported_once_and_applied_never() {
     let stale = Host::settled().told(pointer(2, 2, |_| ())).with_version(2).at(100);
-    assert_eq!(stale.next(), Next::Report(Report::Stale));
+    assert_eq!(stale.next(), Next::Report(Report::Stale(Stale::Pointer { expires: at(100) })));
     let reported = stale.journaled([Record::Outcome { ack: ack(2, 2, Outcome::Stale, None) }]);
     assert_eq!(reported.next(), Next::Hold(Hold::Stale));
     let afresh = pointer(2, 2, |pointer| (pointer.serial, pointer.expires) = (Serial::new(2), at(200)));
@@ -162,7 +190,47 @@ fn a04_an_expired_pointer_is_reported_once_and_applied_never() {
 #[test]
 fn f37_an_expired_root_holds_like_an_expired_pointer() {
     let host = Host { root_expires: 50, ..Host::settled().told(pointer(2, 2, |_| ())) };
-    assert_eq!(host.at(50).next(), Next::Report(Report::Stale));
+    let stale = Stale::Root { version: 1, expires: at(50) };
+    assert_eq!(host.at(50).next(), Next::Report(Report::Stale(stale)));
+    // With a pointer that only the journal remembers too.
+    let remembering = Host { root_expires: 50, ..Host::settled().journaled([seen(1, Some(100))]).forgetting() };
+    assert_eq!(remembering.at(50).next(), Next::Report(Report::Stale(stale)));
+}
+
+#[test]
+fn a04_a_pointer_that_only_the_journal_remembers_expires_no_less() {
+    let host = Host::settled().journaled([seen(1, Some(100))]).forgetting();
+    assert_eq!(host.next(), Next::Hold(Hold::NoPointer));
+    let stale = host.at(100);
+    assert_eq!(stale.next(), Next::Report(Report::Stale(Stale::Pointer { expires: at(100) })));
+    let reported = stale.journaled([Record::Outcome { ack: ack(1, 1, Outcome::Stale, None) }]);
+    assert_eq!(reported.next(), Next::Hold(Hold::Stale));
+    let afresh = pointer(1, 1, |pointer| (pointer.serial, pointer.expires) = (Serial::new(2), at(200)));
+    assert_eq!(reported.told(afresh).next(), Next::Report(Report::FreshAgain));
+    // An older version of the agent did not remember when.
+    let old = Host::settled().journaled([seen(1, None)]).forgetting();
+    assert_eq!(old.at(5000).next(), Next::Hold(Hold::NoPointer));
+}
+
+#[test]
+fn a04_a_frozen_region_that_was_stale_is_fresh_again_with_the_next_signature() {
+    let frozen = |serial| {
+        pointer(2, 2, |pointer| {
+            (pointer.freeze, pointer.serial, pointer.expires) = (true, Serial::new(serial), at(100 * serial));
+        })
+    };
+    let stale = Host::settled().told(frozen(1)).at(100);
+    assert!(matches!(stale.next(), Next::Report(Report::Stale(_))));
+    let reported = stale.journaled([Record::Outcome { ack: ack(2, 2, Outcome::Stale, None) }]);
+    let fresh = reported.told(frozen(2));
+    assert_eq!(fresh.next(), Next::Report(Report::FreshAgain));
+    // What is told then is the result of generation 1, once.
+    let told = fresh.journaled([Record::Outcome { ack: ack(1, 1, Outcome::Applied, None) }]);
+    assert_eq!(told.next(), Next::Hold(Hold::Told));
+    assert!(matches!(told.at(200).next(), Next::Report(Report::Stale(_))));
+    // A host that never had a result has nothing to tell.
+    let new = Host::new().journaled([Record::Outcome { ack: ack(2, 2, Outcome::Stale, None) }]).told(frozen(2));
+    assert_eq!(new.next(), Next::Hold(Hold::Told));
 }
 
 #[test]
@@ -253,6 +321,7 @@ fn f11_a_clock_behind_the_newest_signature_is_not_believed() {
     let seen = |issued| Record::Seen {
         seen: schema::Seen { order: order(1), payload: bundle(1), manifest: bundle(1) },
         issued: at(issued),
+        until: None,
     };
     let host = Host::new().journaled([seen(400), seen(500)]);
     assert_eq!(host.journal.time(at(3)), at(500));

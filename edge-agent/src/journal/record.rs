@@ -16,6 +16,9 @@ pub enum Record {
         seen: Seen,
         /// When it was signed: whatever the clock says, it is not earlier than that.
         issued: Timestamp,
+        /// How long it counts; absent in records of versions that did not keep it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Until>,
     },
     /// A generation is being applied.
     Intent(Intent),
@@ -42,6 +45,15 @@ pub enum Record {
         /// Their fold.
         state: Box<JournalState>,
     },
+}
+
+/// How long a pointer counts, and what it asks for: enough to say that it expired when nobody gives it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Until {
+    /// From when on it is stale.
+    pub expires: Timestamp,
+    /// The bundle that it calls stable.
+    pub stable: Digest,
 }
 
 /// What is to be switched to, written before anything is fetched.

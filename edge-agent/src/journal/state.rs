@@ -1,10 +1,10 @@
 //! What all records of a journal together say: a pure fold.
 
 use schema::ack::{Active, Outcome, Step};
-use schema::{Ack, Digest, Order, Seen, Timestamp};
+use schema::{Ack, Digest, Order, Seen, Timestamp, cycle};
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, Bad, Intent, Record};
+use super::{Applied, Bad, Intent, Record, Until};
 
 /// What this host knows about one app, whatever happened in between.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ pub struct JournalState {
     pub seen: Option<Seen>,
     /// When the newest pointer that was accepted was signed: a clock that is behind it is wrong.
     pub floor: Option<Timestamp>,
+    /// How long the newest pointer that was accepted counts.
+    #[serde(default)]
+    pub until: Option<Until>,
     /// What was begun last.
     pub intent: Option<Intent>,
     /// The last switch.
@@ -35,8 +38,9 @@ impl JournalState {
     /// Adds what `record` says.
     pub fn fold(&mut self, record: &Record) {
         match record {
-            Record::Seen { seen, issued } => {
+            Record::Seen { seen, issued, until } => {
                 self.seen = Some(*seen);
+                self.until = *until;
                 // Not the latest of all: a publisher whose clock was once ahead would be taken for expired until then.
                 self.floor = Some(*issued);
             }
@@ -60,7 +64,7 @@ impl JournalState {
 
     /// The time to go by: never before the newest pointer that was accepted was signed.
     pub fn time(&self, clock: Timestamp) -> Timestamp {
-        self.floor.map_or(clock, |floor| floor.max(clock))
+        cycle::time(clock, self.floor)
     }
 
     /// The result of the generation of `order`, if it has one.

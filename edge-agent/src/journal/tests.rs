@@ -42,7 +42,11 @@ pub(crate) fn ack(generation: u64, target: u64, outcome: Outcome, step: Option<S
 
 fn seen(generation: u64) -> Record {
     let payload = Digest::of(&generation.to_be_bytes());
-    Record::Seen { seen: Seen { order: order(generation), payload, manifest: payload }, issued: at(generation) }
+    Record::Seen {
+        seen: Seen { order: order(generation), payload, manifest: payload },
+        issued: at(generation),
+        until: None,
+    }
 }
 
 fn intent(generation: u64, target: u64) -> Intent {
@@ -203,4 +207,23 @@ fn an_answer_counts_for_the_ack_it_answers_and_for_none_that_is_newer() {
     state.fold(&answered(newer.at));
     assert_eq!(state.unanswered, []);
     assert_eq!(state.settled, Some(newer));
+}
+
+#[test]
+fn records_of_versions_that_did_not_keep_when_a_pointer_expires_are_read() {
+    let digest = "0".repeat(64);
+    let seen = format!(r#"{{"epoch":1,"generation":7,"serial":2,"payload":"{digest}","manifest":"{digest}"}}"#);
+    let issued = "2026-08-01T09:30:00.250Z";
+    let old = [
+        format!(r#"{{"record":"seen","seen":{seen},"issued":"{issued}"}}"#),
+        format!(
+            r#"{{"record":"snapshot","state":{{"seen":{seen},"floor":"{issued}","intent":null,"applied":null,"bad":[],"settled":null,"told":null,"active":null,"history":[],"unanswered":[]}}}}"#
+        ),
+    ];
+    for record in old {
+        let mut state = JournalState::default();
+        state.fold(&serde_json::from_str(&record).expect("as it was written"));
+        assert_eq!((state.seen.map(|seen| seen.order.generation), state.until), (Some(Generation::new(7)), None));
+        assert_eq!(state.floor.map(|floor| floor.to_string()).as_deref(), Some(issued));
+    }
 }

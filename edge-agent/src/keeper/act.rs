@@ -2,14 +2,18 @@
 
 use schema::Digest;
 use schema::ack::{Outcome, Step};
+use schema::cycle::Stale;
+use schema::pointer::Target;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::Keeper;
-use crate::apply::{self, Accepted, Activated, Host, Setback, Verdict, brief, in_one_line};
+use super::observe::Meanwhile;
+use crate::apply::{self, Accepted, Activated, Host, Setback, Verdict, brief, clock, in_one_line};
 use crate::blocking::blocking;
-use crate::decide::{self, Next, Report, Situation};
+use crate::decide::{self, Next, Report, Situation, Source};
 use crate::journal::{Applied, Intent, JournalError};
+use crate::rule::Rule;
 use crate::tree::failed_at;
 
 /// What came of one look.
@@ -46,7 +50,13 @@ impl Keeper {
 
     /// Decides once, and acts on it.
     async fn look(&mut self, host: &mut Host) -> Result<Looked, Setback> {
-        self.pointer = self.pointer.take().filter(|accepted| accepted.is_vouched_for(&host.site.trust.newest()));
+        let root = host.site.trust.newest();
+        if self.pointer.take_if(|accepted| !accepted.is_vouched_for(&root)).is_some() {
+            warn!(
+                version = root.version,
+                "Trust root {} no longer knows who signed the pointer; a newer one is awaited", root.version
+            );
+        }
         match self.decide(host).await? {
             Next::Nothing | Next::Hold(_) => return Ok(Looked::Idle),
             Next::Report(report) => self.tell(host, report).await?,
@@ -60,13 +70,27 @@ impl Keeper {
                 host.collect().await;
             }
             Next::Return(bad) => apply::go_back(host, bad).await?,
-            Next::Apply(target, source) => {
-                let accepted = self.pointer.as_ref().expect("without a pointer there is nothing to apply");
-                apply::apply(host, accepted, target, source).await?;
-                host.collect().await;
-            }
+            Next::Apply(target, source) => self.apply(host, target, source).await?,
         }
         Ok(Looked::Acted)
+    }
+
+    /// Applies `target`, and goes on following while its bundle is fetched.
+    async fn apply(&mut self, host: &mut Host, target: Target, source: Source) -> Result<(), Setback> {
+        let accepted = self.pointer.clone().expect("without a pointer there is nothing to apply");
+        let mut meanwhile = Meanwhile::new(self.ear(host), target.digest);
+        let applied = apply::apply(host, &accepted, target, source, meanwhile.overtaken()).await;
+        if let Some((newer, succession)) = meanwhile.heard {
+            self.accept(host, newer, succession).await?;
+        }
+        match applied {
+            Ok(()) => host.collect().await,
+            Err(Setback::Overtaken) => {
+                info!("A newer pointer or trust root came while a bundle was fetched: decided anew")
+            }
+            Err(setback) => return Err(setback),
+        }
+        Ok(())
     }
 
     async fn decide(&self, host: &Host) -> Result<Next, Setback> {
@@ -77,12 +101,13 @@ impl Keeper {
             Ok::<_, Setback>((current, on_disk))
         });
         let (current, on_disk) = looking.await?;
+        let root = host.site.trust.newest();
         let next = decide::next(&Situation {
             journal: host.ledger.state(),
             current,
             on_disk: &on_disk,
             pointer: self.pointer.as_ref().map(|accepted| &accepted.pointer),
-            root_expires: host.site.trust.newest().expires,
+            root: &root,
             agent: &host.site.about.agent,
             now: host.now(),
         });
@@ -90,32 +115,40 @@ impl Keeper {
         Ok(next)
     }
 
-    /// Tells that the pointer expired, or that it is fresh again.
+    /// Tells that the pointer or the root expired, or that both are fresh again.
     async fn tell(&self, host: &mut Host, report: Report) -> Result<(), Setback> {
-        let current = host.active().await?;
-        let accepted = self.pointer.as_ref().expect("without a pointer there is nothing to report");
-        let about = asked_by(accepted, current);
-        match (report, host.ledger.state().result_of(about.order).cloned()) {
-            (Report::FreshAgain, Some(result)) => {
-                let about = Intent { target: result.attempted, previous: result.previous, ..about };
-                let (outcome, step, reason) = (result.outcome, result.step, result.reason);
-                let (active, bundle_bytes) = (result.active, result.bundle_bytes);
-                host.tell(&about, Verdict { outcome, active, step, reason, bundle_bytes }).await?;
-            }
-            _ => {
-                let expires = accepted.pointer.expires.min(host.site.trust.newest().expires);
-                warn!(%expires, "STALE: the pointer or the trust root expired; nothing new is applied, nothing is removed");
-                let active = current.map(|digest| host.as_active(digest, about.order));
-                let reason = Some(format!("expired at {expires}").into());
-                let verdict = Verdict { outcome: Outcome::Stale, active, step: None, reason, bundle_bytes: 0 };
-                host.tell(&about, verdict).await?;
-            }
+        if let Report::Stale(stale) = report {
+            return self.tell_stale(host, stale).await;
         }
-        Ok(())
+        info!("Fresh again: what was told before it was stale is told anew");
+        Ok(host.tell_again().await?)
+    }
+
+    async fn tell_stale(&self, host: &mut Host, stale: Stale) -> Result<(), Setback> {
+        let current = host.active().await?;
+        let Some(about) = self.asked(host, current) else { return Ok(()) };
+        warn!("STALE: {stale}; nothing new is applied, nothing is removed");
+        let active = current.map(|digest| host.as_active(digest, about.order));
+        let reason = Some(stale.to_string().into());
+        let verdict = Verdict { outcome: Outcome::Stale, active, step: None, reason, bundle_bytes: 0 };
+        Ok(host.tell(&about, verdict).await?)
+    }
+
+    /// What the newest pointer asks for, be it in hand or only remembered.
+    pub(super) fn asked(&self, host: &Host, current: Option<Digest>) -> Option<Intent> {
+        if let Some(accepted) = &self.pointer {
+            return Some(asked_by(accepted, current));
+        }
+        let state = host.ledger.state();
+        let (seen, until) = state.seen.zip(state.until)?;
+        // When it was in hand nobody remembers; not before it was signed.
+        let notified_at = state.floor.unwrap_or_else(clock);
+        Some(Intent { order: seen.order, target: until.stable, previous: current, notified_at })
     }
 
     /// Tells of a setback, once for each generation and reason.
     async fn report(&mut self, host: &mut Host, setback: &Setback) -> Result<(), JournalError> {
+        host.site.refused(Rule::of_setback(setback));
         let Some((outcome, step)) = setback.verdict() else { return Ok(()) };
         let reason = setback.reason(&host.site.folder);
         let current = host.active().await.ok().flatten();

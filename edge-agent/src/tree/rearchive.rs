@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,17 @@ use super::{DiskError, failed_at};
 /// # Errors
 /// [`RearchiveError`] names what cannot have come from a bundle, or cannot be read.
 pub fn rearchive(root: &Path) -> Result<Summary, RearchiveError> {
+    rearchive_pausing(root, || ControlFlow::Continue(()))
+}
+
+/// The same, with `pause` called after each entry, which may take its time, and say that it is enough.
+///
+/// # Errors
+/// Besides, [`RearchiveError::Stopped`].
+pub(crate) fn rearchive_pausing(
+    root: &Path,
+    mut pause: impl FnMut() -> ControlFlow<()>,
+) -> Result<Summary, RearchiveError> {
     let mut found = BTreeMap::new();
     walk(root, root, &mut found)?;
     let mut archive = Writer::new(io::sink(), Limits::DEFAULT);
@@ -30,6 +42,9 @@ pub fn rearchive(root: &Path) -> Result<Summary, RearchiveError> {
             archive.file(path, metadata.permissions().mode() & 0o100 != 0, metadata.len(), &mut file)
         };
         written.map_err(|source| RearchiveError::Archive { root: root.to_owned(), source })?;
+        if pause().is_break() {
+            return Err(RearchiveError::Stopped);
+        }
     }
     let (_, summary) = archive.finish().map_err(|source| RearchiveError::Archive { root: root.to_owned(), source })?;
     Ok(summary)
@@ -56,6 +71,9 @@ pub enum RearchiveError {
         #[source]
         source: WriteError,
     },
+    /// Whoever asked wanted no more of it.
+    #[error("stopped before its end")]
+    Stopped,
     /// It cannot be read.
     #[error(transparent)]
     Disk(#[from] DiskError),

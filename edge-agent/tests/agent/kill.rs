@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::world::World;
 
 impl World {
-    fn spawn(&self, kill_at: Option<&str>) -> Child {
+    fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_driftless-agent"));
         command
             .args(["run", "--config"])
@@ -24,6 +24,11 @@ impl World {
             .stderr(Stdio::null())
             .kill_on_drop(true);
         command.env("DRIFTLESS_LOG", "error");
+        command
+    }
+
+    fn spawn(&self, kill_at: Option<&str>) -> Child {
+        let mut command = self.command();
         match kill_at {
             Some(step) => command.env("DRIFTLESS_KILL_AT", step),
             None => command.env_remove("DRIFTLESS_KILL_AT"),
@@ -64,7 +69,7 @@ impl World {
 
     fn assert_whole(&self, step: &str) {
         let proofs = edge_agent::verify(&self.config.state).expect("a state folder");
-        assert!(proofs.iter().all(|proof| matches!(proof.finding, Finding::Proven(_))), "{step}: {proofs:?}");
+        assert!(proofs.iter().all(|proof| matches!(proof.finding, Finding::Proven { .. })), "{step}: {proofs:?}");
     }
 }
 
@@ -108,4 +113,28 @@ async fn f01_killed_on_the_way_back_the_next_start_goes_back_all_the_same() {
         world.assert_runs(good);
         assert_eq!(world.history().get(&generation), Some(&(1, vec![Outcome::Failed])), "ONCE: {step}");
     }
+}
+
+#[tokio::test]
+async fn f03_whichever_sync_fails_the_generation_comes_to_its_result_and_what_runs_is_whole() {
+    let mut world = World::new().await;
+    world.publish(&[("limits.yaml", "rps: 0\n"), ("deep/same", "x")]);
+    world.run_until_settled(1, Outcome::Applied).await;
+    let mut told = 0;
+    for (good, generation) in (0..8).zip(2..) {
+        let digest = world.publish(&[("limits.yaml", &format!("rps: {generation}\n")), ("deep/same", "x")]);
+        world.server.until("nobody waits", |served| served.parked.is_empty()).await;
+        let mut command = world.command();
+        let mut child = command.env("DRIFTLESS_FAIL_SYNC", good.to_string()).spawn().expect("built for the test");
+        let applied = |served: &crate::server::Served| {
+            let of = |ack: &schema::Ack| (ack.attempted, ack.outcome) == (digest, Outcome::Applied);
+            served.acks.iter().any(of)
+        };
+        let served = world.server.until("applied all the same", applied).await;
+        told += served.acks.iter().filter(|ack| (ack.attempted, ack.outcome) == (digest, Outcome::Failed)).count();
+        child.kill().await.expect("our own child");
+        world.assert_runs(digest);
+        assert_eq!(world.history().get(&generation).map(|(switches, _)| *switches), Some(1), "ONCE: {good}");
+    }
+    assert!(told > 0, "some of them failed on the way to the switch");
 }

@@ -1,11 +1,20 @@
 //! The agent on real files, against a real HTTP server that serves what the test published, or something worse.
 
+mod absent;
+mod acks;
 mod apply;
+mod archives;
 mod attacks;
+mod command;
 mod faults;
+mod freshness;
 mod hooks;
 #[cfg(feature = "failpoints")]
 mod kill;
+mod meanwhile;
+mod metrics;
 mod order;
+mod scrub;
 mod server;
+mod trust;
 mod world;

@@ -87,11 +87,19 @@ async fn f02_a_first_start_makes_its_folders_durable_in_those_above() {
     let trace = world.trace(new).await;
     let state = world.config.state.display().to_string();
     let above = world.folder.path().display().to_string();
-    let folders = [above, state.clone(), format!("{state}/apps"), ".".to_owned()];
-    let synced = folders.map(|folder| format!("synced {folder}"));
-    assert_eq!(trace[..4], synced);
+    let key = format!("{state}/identity.key");
+    let expected = [
+        format!("synced {above}"),
+        format!("synced {state}"),
+        format!("synced {key}.next"),
+        format!("renamed {key}.next to {key}"),
+        format!("synced {state}"),
+        format!("synced {state}/apps"),
+        "synced .".to_owned(),
+    ];
+    assert_eq!(trace[..7], expected);
     let journal = ["synced journal.next", "renamed journal.next to journal", "synced ."];
-    assert_eq!(trace[5..8], journal);
+    assert_eq!(trace[8..11], journal);
 }
 
 #[tokio::test]

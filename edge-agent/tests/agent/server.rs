@@ -1,6 +1,6 @@
 //! A small server of store paths: holds long-polls, collects acks, and counts what it is asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use schema::{Ack, AckBatch, Digest, Limits};
+use schema::{Ack, AckBatch, Digest, Limits, PublicKey, SignedAck};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -26,8 +26,18 @@ pub(crate) struct Served {
     /// How often each path was asked for.
     pub(crate) asked: BTreeMap<String, usize>,
     pub(crate) acks: Vec<Ack>,
+    /// The same acks as they came, each with the key that signed it.
+    pub(crate) signed: Vec<(PublicKey, SignedAck)>,
     /// What acks are answered with; 200 where nothing is set.
     pub(crate) ack_status: Option<StatusCode>,
+    /// A generation whose acks are answered with 400.
+    pub(crate) ack_refused: Option<u64>,
+    /// All acks that came, also those that were answered with something else than 200.
+    pub(crate) posted: Vec<SignedAck>,
+    /// Paths whose answers do not come while they are in here.
+    pub(crate) stalled: BTreeSet<String>,
+    /// Whether everybody who has a pointer is told at once that nothing changed, whatever did.
+    pub(crate) frozen: bool,
     /// The `If-None-Match` of each long-poll that is held right now.
     pub(crate) parked: Vec<String>,
 }
@@ -71,6 +81,15 @@ impl Server {
         self.served.borrow().objects.get(path).cloned().unwrap_or_else(|| panic!("{path} was never published"))
     }
 
+    /// From now on, whoever asks for `path` waits.
+    pub(crate) fn stall(&self, path: &str) {
+        self.change(|served| _ = served.stalled.insert(path.to_owned()));
+    }
+
+    pub(crate) fn served(&self) -> Served {
+        self.served.borrow().clone()
+    }
+
     pub(crate) fn asked(&self, path: &str) -> usize {
         self.served.borrow().asked.get(path).copied().unwrap_or_default()
     }
@@ -112,15 +131,20 @@ async fn answer(
     if request.method() == Method::POST {
         return Ok(collect(request, &served).await);
     }
+    let _ = served.subscribe().wait_for(|served| !served.stalled.contains(&path)).await;
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (known, prefer) = (header("if-none-match"), header("prefer"));
     let etag = |served: &Served| served.etag(&path);
-    let held = known.is_some() && prefer.is_some();
+    let held = known.is_some() && prefer.is_some() && !served.borrow().frozen;
     if held {
         let parked = Parked::new(&served, known.clone().unwrap_or_default());
         let mut changes = served.subscribe();
-        let _ = changes.wait_for(|served| etag(served) != known).await;
+        let _ = changes.wait_for(|served| served.frozen || etag(served) != known).await;
         drop(parked);
+    }
+    if known.is_some() && served.borrow().frozen {
+        let answer = Response::builder().status(StatusCode::NOT_MODIFIED).header("preference-applied", "wait=55");
+        return Ok(answer.body(Full::default()).expect("plain headers"));
     }
     let now = served.borrow().clone();
     let answer = match (now.objects.get(&path), etag(&now)) {
@@ -136,11 +160,20 @@ async fn answer(
 
 async fn collect(request: Request<Incoming>, served: &watch::Sender<Served>) -> Response<Full<Bytes>> {
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let status = served.borrow().ack_status.unwrap_or(StatusCode::OK);
-    if status.is_success() {
-        let batch = AckBatch::parse(&body, &Limits::DEFAULT).expect("a batch of acks");
-        served.send_modify(|served| served.acks.extend(batch.acks));
+    let batch = AckBatch::open(&body, &Limits::DEFAULT).expect("a batch of acks that holds");
+    let acks: Vec<SignedAck> = batch.acks.iter().map(|signed| (**signed).clone()).collect();
+    let mut status = served.borrow().ack_status.unwrap_or(StatusCode::OK);
+    let refused = served.borrow().ack_refused;
+    if acks.iter().any(|signed| Some(signed.ack.generation.number()) == refused) {
+        status = StatusCode::BAD_REQUEST;
     }
+    served.send_modify(|served| {
+        served.posted.extend(acks.iter().cloned());
+        if status.is_success() {
+            served.acks.extend(acks.iter().map(|signed| signed.ack.clone()));
+            served.signed.extend(acks.iter().map(|signed| (batch.key.clone(), signed.clone())));
+        }
+    });
     Response::builder().status(status).body(Full::default()).expect("no headers")
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn now() -> Timestamp {
     SystemTime::now().into()
 }
 
-fn role(key: &SecretKey) -> RoleKeys {
+pub(crate) fn role(key: &SecretKey) -> RoleKeys {
     RoleKeys::new(1, vec![key.public().clone()]).expect("one of one")
 }
 
@@ -113,9 +113,12 @@ impl World {
             root: folder.path().join("1.root"),
             state: folder.path().join("state"),
             from: vec![server.url().parse().expect("a base URL")],
+            credentials: follower::Credentials::default(),
             wait: Length(Duration::from_secs(55)),
             poll: Length(Duration::from_millis(50)),
             keep: 3,
+            scrub_every: Length(DAY),
+            metrics: None,
             apps: BTreeMap::from([(app(), AppConfig::default())]),
         };
         let sealed = Verified::seal(root.clone(), &[&keys.root]);
@@ -198,6 +201,20 @@ impl World {
         });
     }
 
+    /// Signs and publishes the next trust root, which is in force for what is published from then on.
+    pub(crate) fn rotate(&mut self, change: impl FnOnce(&mut TrustRoot)) {
+        let before = self.root.clone();
+        self.root.version += 1;
+        change(&mut self.root);
+        let old = &self.keys.root;
+        self.put_root(self.root.version, &self.root, &[old]);
+        assert_eq!(before.root, self.root.root, "other root keys are the test's own business");
+    }
+
+    pub(crate) fn put_root(&self, name: u64, root: &TrustRoot, keys: &[&SecretKey]) {
+        self.put(&StorePath::Root { version: name }, Verified::seal(root.clone(), keys).bytes().clone());
+    }
+
     pub(crate) fn put(&self, path: &StorePath, bytes: impl Into<Bytes>) {
         self.server.change(|served| drop(served.objects.insert(path.to_string(), bytes.into())));
     }
@@ -237,7 +254,7 @@ impl World {
     pub(crate) fn assert_runs(&self, digest: Digest) {
         let proofs = edge_agent::verify(&self.config.state).expect("a state folder");
         let proof = proofs.iter().find(|proof| proof.app == app()).expect("the app has a folder");
-        assert!(matches!(proof.finding, Finding::Proven(found) if found == digest), "{digest}: {proof:?}");
+        assert!(matches!(proof.finding, Finding::Proven { digest: found } if found == digest), "{digest}: {proof:?}");
     }
 
     /// Writes a hook script, and gives its path.

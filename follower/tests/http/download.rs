@@ -8,7 +8,8 @@ use follower::{DownloadError, Expected, Fault, Mirrors, Reason, Sink};
 use http::StatusCode;
 use schema::{Digest, StorePath};
 
-use crate::server::{Raw, Server, dead, ok};
+use crate::raw::Raw;
+use crate::server::{Server, dead, ok};
 use crate::{impatient_mirrors, mirrors};
 
 /// More than any buffer on the way.

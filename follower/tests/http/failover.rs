@@ -5,8 +5,9 @@ use http::header::{ETAG, LOCATION};
 use http::{HeaderValue, StatusCode};
 
 use crate::follow::{FIRST, SECOND, accept, changed, follow, unchanged};
-use crate::gateway::Gateway;
-use crate::server::{Raw, Server, dead, ok, status_only};
+use crate::gateway::{Gateway, etag};
+use crate::raw::Raw;
+use crate::server::{Server, dead, ok, status_only};
 use crate::{impatient_mirrors, mirrors};
 
 #[tokio::test]
@@ -126,7 +127,8 @@ async fn a12_doubt_gets_past_whoever_answers_304_to_everything() {
             (false, true) => ok(FIRST),
             (false, false) => ok(SECOND),
         };
-        answer.headers_mut().insert(ETAG, HeaderValue::from_static("\"1\""));
+        let served = if cached { FIRST } else { SECOND };
+        answer.headers_mut().insert(ETAG, HeaderValue::try_from(etag(served)).unwrap());
         answer.headers_mut().insert("preference-applied", HeaderValue::from_static("wait=55"));
         answer
     })

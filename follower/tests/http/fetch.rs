@@ -1,11 +1,12 @@
 //! Small documents.
 
 use follower::{BaseUrl, Fault, Reason};
-use http::header::{CONTENT_ENCODING, LOCATION};
+use http::header::CONTENT_ENCODING;
 use http::{HeaderValue, StatusCode};
 use schema::StorePath;
 
-use crate::server::{Raw, Server, dead, ok, status_only};
+use crate::raw::Raw;
+use crate::server::{Server, dead, ok};
 use crate::{Forged, impatient_mirrors, mirrors, only};
 
 const ROOT: StorePath = StorePath::Root { version: 2 };
@@ -168,41 +169,6 @@ async fn a11_an_error_page_or_a_wrapped_body_with_status_200_is_the_checks_to_re
     let good = Server::serving(GOOD).await;
     let mirrors = mirrors(&[&page.base, &wrapped.base, &good.base]);
     assert_eq!(mirrors.fetch(&ROOT, MAX, only(GOOD)).await.unwrap(), GOOD);
-}
-
-#[tokio::test]
-async fn a13_no_redirect_is_followed() {
-    let elsewhere = Server::serving(GOOD).await;
-    let to_elsewhere = format!("{}v1/trust/0000000002.root", elsewhere.base);
-    for location in [
-        to_elsewhere.as_str(),
-        "http://169.254.169.254/latest/meta-data/",
-        "http://[fd00:ec2::254]/latest/meta-data/",
-        "file:///etc/passwd",
-        "//elsewhere.example/v1",
-        "/store/v1/trust/0000000001.root",
-        "../../secret",
-        "?once-more",
-        "http://user:password@elsewhere.example/",
-        "gopher://elsewhere.example/",
-        "http://elsewhere.example:22/",
-        "",
-    ] {
-        for status in [300, 301, 302, 303, 307, 308] {
-            let header = HeaderValue::from_str(location).unwrap();
-            let server = Server::start(move |_| {
-                let mut answer = status_only(StatusCode::from_u16(status).unwrap());
-                answer.headers_mut().insert(LOCATION, header.clone());
-                async { answer }
-            })
-            .await;
-            let reason = reason_of(&server.base).await;
-            let Reason::Fault(Fault::Redirect { location: refused }) = reason else { panic!("{reason:?}") };
-            assert_eq!(refused, location);
-            assert_eq!(server.targets(), ["/store/v1/trust/0000000002.root"]);
-        }
-    }
-    assert!(elsewhere.asked().is_empty());
 }
 
 #[tokio::test]

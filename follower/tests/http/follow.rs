@@ -9,7 +9,7 @@ use follower::{BaseUrl, Mirrors, Observation, PointerFollower, Rhythm};
 use http::header::ETAG;
 use http::{HeaderValue, StatusCode};
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, etag};
 use crate::mirrors;
 use crate::server::{Server, ok, status_only};
 
@@ -142,12 +142,58 @@ async fn a_validator_that_never_stays_changes_nothing() {
     }
 }
 
+/// Of bodies that differ, a tag that does not says nothing, whoever made it and however weak it is.
+#[tokio::test]
+async fn a11_a_tag_that_stays_hides_no_pointer() {
+    for tag in [None, Some("\"1\""), Some("W/\"1\""), Some("1"), Some("")] {
+        let requests = Arc::new(AtomicUsize::new(0));
+        let server = Server::start(move |_| {
+            let mut answer = ok(if requests.fetch_add(1, Ordering::Relaxed) == 0 { FIRST } else { SECOND });
+            if let Some(tag) = tag {
+                answer.headers_mut().insert(ETAG, HeaderValue::from_static(tag));
+            }
+            answer.headers_mut().insert("preference-applied", HeaderValue::from_static("wait=55"));
+            async { answer }
+        })
+        .await;
+        let mut follower = follow(&mirrors(&[&server.base]));
+        accept(&mut follower, FIRST).await;
+        accept(&mut follower, SECOND).await;
+    }
+}
+
+/// Somebody on the way gives our pointer a tag that any honest server agrees to, and then lets go of us.
+#[tokio::test]
+async fn a11_a_tag_that_was_made_to_match_what_we_do_not_have_is_never_sent() {
+    for trap in ["*".to_owned(), etag(SECOND), format!("{}, *", etag(FIRST))] {
+        let requests = Arc::new(AtomicUsize::new(0));
+        let server = Server::start(move |asked| {
+            let is_trap = requests.fetch_add(1, Ordering::Relaxed) == 0;
+            let known = asked.header("if-none-match").is_some();
+            let mut answer = match (known, is_trap) {
+                (true, _) => status_only(StatusCode::NOT_MODIFIED),
+                (false, true) => ok(FIRST),
+                (false, false) => ok(SECOND),
+            };
+            if is_trap {
+                answer.headers_mut().insert(ETAG, HeaderValue::try_from(&trap).unwrap());
+            }
+            answer.headers_mut().insert("preference-applied", HeaderValue::from_static("wait=55"));
+            async { answer }
+        })
+        .await;
+        let mut follower = follow(&mirrors(&[&server.base]));
+        accept(&mut follower, FIRST).await;
+        accept(&mut follower, SECOND).await;
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_never_waits_is_believed_all_the_same() {
     let server = Server::start(|asked| async move {
         let known = asked.header("if-none-match").is_some();
         let mut answer = if known { status_only(StatusCode::NOT_MODIFIED) } else { ok(FIRST) };
-        answer.headers_mut().insert(ETAG, HeaderValue::from_static("\"1\""));
+        answer.headers_mut().insert(ETAG, HeaderValue::try_from(etag(FIRST)).unwrap());
         answer.headers_mut().insert("preference-applied", HeaderValue::from_static("respond-async, Wait=55"));
         answer
     })

@@ -3,12 +3,21 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod ask;
+mod certificates;
+mod child;
+mod credentials;
 mod download;
 mod failover;
 mod fetch;
 mod follow;
 mod gateway;
+mod hostile;
+mod matrix;
 mod post;
+mod raw;
+mod redirects;
+mod reload;
+mod search;
 mod server;
 
 use std::time::Duration;
@@ -26,6 +35,16 @@ fn impatient_mirrors(bases: &[&BaseUrl]) -> Mirrors {
     let settings = Settings {
         answer_within: Duration::from_secs(1),
         throughput: Throughput { min_bytes_per_second: 0, window: Duration::from_millis(200) },
+        ..Settings::default()
+    };
+    Mirrors::new(bases.iter().map(|base| (*base).clone()).collect(), settings).unwrap()
+}
+
+/// Mirrors that give up on silence and on slowness soon. Honest bodies in these tests end within their first window.
+fn strict_mirrors(bases: &[&BaseUrl]) -> Mirrors {
+    let settings = Settings {
+        answer_within: Duration::from_secs(2),
+        throughput: Throughput { min_bytes_per_second: 1024, window: Duration::from_millis(500) },
         ..Settings::default()
     };
     Mirrors::new(bases.iter().map(|base| (*base).clone()).collect(), settings).unwrap()

@@ -5,7 +5,8 @@ use follower::PostError;
 use http::{Method, StatusCode};
 
 use crate::mirrors;
-use crate::server::{Raw, Server, dead};
+use crate::raw::Raw;
+use crate::server::{Server, dead};
 
 const ACKS: &str = "v1/acks";
 const BODY: Bytes = Bytes::from_static(b"{}");
@@ -27,21 +28,39 @@ async fn the_first_who_takes_it_gets_it_and_is_asked_first_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_verdict_on_the_body_is_final() {
+async fn a45_whoever_refuses_a_body_does_not_keep_it_from_the_others() {
     for status in [400, 409, 413, 415, 422] {
-        let status = StatusCode::from_u16(status).unwrap();
-        let strict = Server::refusing(status).await;
-        let other = Server::serving(b"thanks").await;
-        let refused = mirrors(&[&strict.base, &other.base]).post(ACKS, BODY, 64).await.unwrap_err();
-        assert!(matches!(refused, PostError::Refused { status: answered, .. } if answered == status), "{refused:?}");
-        assert!(!refused.is_retryable());
-        assert!(other.asked().is_empty());
+        let hostile = Server::refusing(StatusCode::from_u16(status).unwrap()).await;
+        let gateway = Server::serving(b"thanks").await;
+        let mirrors = mirrors(&[&hostile.base, &gateway.base]);
+        for _ in 0..2 {
+            assert_eq!(mirrors.post(ACKS, BODY, 64).await.unwrap(), "thanks");
+        }
+        assert_eq!((hostile.asked().len(), gateway.asked().len()), (1, 2));
     }
 }
 
 #[tokio::test]
+async fn a_refusal_is_one_if_nobody_is_left_who_might_take_the_body() {
+    let strict = Server::refusing(StatusCode::BAD_REQUEST).await;
+    let bucket = Server::refusing(StatusCode::FORBIDDEN).await;
+    let cdn = Server::refusing(StatusCode::NOT_IMPLEMENTED).await;
+    let refused = mirrors(&[&bucket.base, &strict.base, &cdn.base]).post(ACKS, BODY, 64).await.unwrap_err();
+    let PostError::Refused { base, status, failures, .. } = &refused else { panic!("{refused:?}") };
+    assert_eq!((base, status.as_u16(), failures.iter().count()), (&strict.base, 400, 3));
+    assert!(!refused.is_retryable());
+    for status in [408, 429, 500, 503] {
+        let busy = Server::refusing(StatusCode::from_u16(status).unwrap()).await;
+        let failed = mirrors(&[&strict.base, &busy.base]).post(ACKS, BODY, 64).await.unwrap_err();
+        assert!(failed.is_retryable(), "{failed:?}");
+    }
+    let failed = mirrors(&[&strict.base, &dead().await]).post(ACKS, BODY, 64).await.unwrap_err();
+    assert!(failed.is_retryable(), "{failed:?}");
+}
+
+#[tokio::test]
 async fn when_nobody_takes_it_that_may_change() {
-    for status in [301, 403, 404, 408, 429, 500, 503] {
+    for status in [301, 401, 403, 404, 405, 408, 429, 500, 501, 503] {
         let server = Server::refusing(StatusCode::from_u16(status).unwrap()).await;
         let failed = mirrors(&[&server.base]).post(ACKS, BODY, 64).await.unwrap_err();
         assert!(failed.is_retryable(), "{failed:?}");

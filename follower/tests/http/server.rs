@@ -1,5 +1,7 @@
 //! A server on port 0 that does what a test says, and remembers what it was asked.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -10,19 +12,23 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Serves until it is dropped.
 pub(crate) struct Server {
     pub(crate) base: BaseUrl,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Record,
+    connections: Arc<AtomicUsize>,
     _task: JoinSet<()>,
 }
+
+type Record = Arc<Mutex<Vec<Asked>>>;
 
 /// What a server was asked.
 #[derive(Clone, Debug)]
@@ -32,6 +38,8 @@ pub(crate) struct Asked {
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The certificate that the client showed, in DER form.
+    pub(crate) certificate: Option<Vec<u8>>,
 }
 
 impl Asked {
@@ -46,25 +54,39 @@ impl Server {
     where
         A: Future<Output = Answer> + Send + 'static,
     {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let record = asked.clone();
-        let (base, task) = accept(move |stream| {
-            let (record, answer) = (record.clone(), answer.clone());
+        let (asked, connections) = (Record::default(), Arc::new(AtomicUsize::new(0)));
+        let (record, count) = (asked.clone(), connections.clone());
+        let (address, task) = accept(move |stream| {
+            count.fetch_add(1, Ordering::Relaxed);
+            serve(stream, None, record.clone(), answer.clone())
+        })
+        .await;
+        Server { base: format!("http://{address}/store").parse().unwrap(), asked, connections, _task: task }
+    }
+
+    /// The same over TLS.
+    pub(crate) async fn start_tls<A>(
+        tls: ServerConfig,
+        answer: impl Fn(Asked) -> A + Clone + Send + Sync + 'static,
+    ) -> Server
+    where
+        A: Future<Output = Answer> + Send + 'static,
+    {
+        let (asked, connections) = (Record::default(), Arc::new(AtomicUsize::new(0)));
+        let (record, count) = (asked.clone(), connections.clone());
+        let tls = TlsAcceptor::from(Arc::new(tls));
+        let (address, task) = accept(move |stream| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let (tls, record, answer) = (tls.clone(), record.clone(), answer.clone());
             async move {
-                let service = service_fn(|request: Request<Incoming>| async {
-                    let (head, body) = request.into_parts();
-                    let body = body.collect().await?.to_bytes();
-                    let asked =
-                        Asked { method: head.method, target: head.uri.to_string(), headers: head.headers, body };
-                    record.lock().unwrap().push(asked.clone());
-                    Ok::<_, hyper::Error>(answer(asked).await)
-                });
-                // A client that goes away in the middle is what many tests are about.
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let Ok(stream) = tls.accept(stream).await else { return };
+                let certificates = stream.get_ref().1.peer_certificates();
+                let certificate = certificates.map(|certificates| certificates[0].to_vec());
+                serve(stream, certificate, record, answer).await;
             }
         })
         .await;
-        Server { base, asked, _task: task }
+        Server { base: format!("https://{address}/store").parse().unwrap(), asked, connections, _task: task }
     }
 
     /// Answers everything by 200 and `body`.
@@ -80,6 +102,11 @@ impl Server {
     /// What was asked so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// How often somebody connected so far, whether to ask or not.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// The paths that were asked for so far.
@@ -104,54 +131,37 @@ pub(crate) async fn dead() -> BaseUrl {
     format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()
 }
 
-/// Speaks without having been taught HTTP: sends `opening`, and then `more` again and again, or falls silent where there is
-/// no more.
-pub(crate) struct Raw {
-    pub(crate) base: BaseUrl,
-    hung_up: watch::Receiver<usize>,
-    _task: JoinSet<()>,
+async fn serve<A: Future<Output = Answer>>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    certificate: Option<Vec<u8>>,
+    record: Record,
+    answer: impl Fn(Asked) -> A,
+) {
+    let service = service_fn(|request: Request<Incoming>| async {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let (target, certificate) = (head.uri.to_string(), certificate.clone());
+        let asked = Asked { method: head.method, target, headers: head.headers, body, certificate };
+        record.lock().unwrap().push(asked.clone());
+        Ok::<_, hyper::Error>(answer(asked).await)
+    });
+    // A client that goes away in the middle is what many tests are about.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-impl Raw {
-    pub(crate) async fn start(opening: &'static str, more: &'static [u8]) -> Raw {
-        let (count, hung_up) = watch::channel(0);
-        let (base, task) = accept(move |mut stream| {
-            let count = count.clone();
-            async move {
-                let mut request = [0; 4096];
-                let _ = stream.read(&mut request).await;
-                let _ = stream.write_all(opening.as_bytes()).await;
-                if more.is_empty() {
-                    while stream.read(&mut request).await.is_ok_and(|read| read > 0) {}
-                } else {
-                    while stream.write_all(more).await.is_ok() {}
-                }
-                count.send_modify(|count| *count += 1);
-            }
-        })
-        .await;
-        Raw { base, hung_up, _task: task }
-    }
-
-    /// Waits until some client has given up.
-    pub(crate) async fn was_hung_up_on(&self) {
-        self.hung_up.clone().wait_for(|count| *count > 0).await.unwrap();
-    }
-}
-
-async fn accept<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> (BaseUrl, JoinSet<()>)
+/// Listens on port 0; returns where. Ends with the returned task, and all connections with it.
+pub(crate) async fn accept<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> (SocketAddr, JoinSet<()>)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}/store", listener.local_addr().unwrap()).parse().unwrap();
+    let address = listener.local_addr().unwrap();
     let mut task = JoinSet::new();
     task.spawn(async move {
-        // Dropped with this task, and all connections with it.
         let mut connections = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
             connections.spawn(serve(stream));
         }
     });
-    (base, task)
+    (address, task)
 }

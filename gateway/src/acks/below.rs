@@ -8,18 +8,30 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use schema::status::{RegionSummary, Summary};
+use schema::text::one_line;
 use schema::{AgentId, Timestamp};
 use tokio::time::Instant;
 
+use super::said::REASON_MAX;
 use super::tally::GENERATIONS_MAX;
 use crate::pair::Pair;
 
 /// The newest snapshot of every gateway below.
 #[derive(Debug, Default)]
-pub(crate) struct Below(Mutex<BTreeMap<AgentId, Snapshot>>);
+pub(crate) struct Below(Mutex<BTreeMap<AgentId, Kept>>);
+
+/// What one gateway below says, as it came in.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// In whose name.
+    pub(crate) name: AgentId,
+    /// Of the body.
+    size: usize,
+    summary: Summary,
+}
 
 #[derive(Debug)]
-struct Snapshot {
+struct Kept {
     at: Timestamp,
     received: Instant,
     /// Of the body it came in.
@@ -40,15 +52,26 @@ pub(crate) enum NotTaken {
     Full,
 }
 
+impl Snapshot {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`NotTaken::Shape`] or [`NotTaken::Name`].
+    pub(crate) fn read(body: &[u8]) -> Result<Snapshot, NotTaken> {
+        let summary: Summary = serde_json::from_slice(body).map_err(NotTaken::Shape)?;
+        let name = summary.gateway.parse().map_err(NotTaken::Name)?;
+        Ok(Snapshot { name, size: body.len(), summary })
+    }
+}
+
 impl Below {
-    /// Takes the snapshot in `body`, which came in at `now`.
+    /// Takes `snapshot`, which came in at `now`.
     ///
     /// # Errors
     /// [`NotTaken`]; what was known stays.
-    pub(crate) fn take(&self, body: &[u8], own_name: &str, now: Instant) -> Result<(), NotTaken> {
-        let summary: Summary = serde_json::from_slice(body).map_err(NotTaken::Shape)?;
-        let name: AgentId = summary.gateway.parse().map_err(NotTaken::Name)?;
-        if name.as_str() == own_name {
+    pub(crate) fn take(&self, snapshot: Snapshot, own_name: &AgentId, now: Instant) -> Result<(), NotTaken> {
+        let Snapshot { name, size, summary } = snapshot;
+        if name == *own_name {
             return Err(NotTaken::OwnName);
         }
         let mut snapshots = self.live(now);
@@ -57,17 +80,20 @@ impl Below {
             return Ok(());
         }
         let others = snapshots.iter().filter(|(known, _)| **known != name).map(|(_, snapshot)| snapshot.size);
-        if others.clone().count() >= GATEWAYS_MAX || others.sum::<usize>() + body.len() > BYTES_MAX {
+        if others.clone().count() >= GATEWAYS_MAX || others.sum::<usize>() + size > BYTES_MAX {
             return Err(NotTaken::Full);
         }
         let regions = summary.regions.into_iter().map(|count| {
             let mut agents = count.agents;
             agents.generations.truncate(GENERATIONS_MAX);
             agents.worst.truncate(RegionSummary::WORST_MAX);
+            for worst in &mut agents.worst {
+                worst.reason = worst.reason.as_deref().map(|reason| one_line(reason, REASON_MAX).into());
+            }
             (Pair { app: count.app, region: count.region }, agents)
         });
         let regions = regions.collect();
-        snapshots.insert(name, Snapshot { at: summary.at, received: now, size: body.len(), regions });
+        snapshots.insert(name, Kept { at: summary.at, received: now, size, regions });
         Ok(())
     }
 
@@ -81,7 +107,7 @@ impl Below {
     }
 
     /// Without those who fell silent.
-    fn live(&self, now: Instant) -> MutexGuard<'_, BTreeMap<AgentId, Snapshot>> {
+    fn live(&self, now: Instant) -> MutexGuard<'_, BTreeMap<AgentId, Kept>> {
         let mut snapshots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         snapshots.retain(|_, snapshot| now < snapshot.received + SILENCE_MAX);
         snapshots
@@ -112,6 +138,10 @@ mod tests {
         serde_json::to_vec(&summary).expect("a summary is JSON")
     }
 
+    fn take(below: &Below, body: &[u8], now: Instant) -> Result<(), NotTaken> {
+        below.take(Snapshot::read(body)?, &"top".parse().expect("a name"), now)
+    }
+
     fn known(below: &Below, now: Instant) -> u64 {
         let mut summary = RegionSummary::default();
         below.add_to(&mut summary, &pair(), now);
@@ -128,7 +158,7 @@ mod tests {
             snapshot("a", 2, 20),
             snapshot("a", 1, 10),
         ] {
-            below.take(&body, "top", now).expect("a snapshot");
+            take(&below, &body, now).expect("a snapshot");
         }
         assert_eq!(known(&below, now), 25);
     }
@@ -136,7 +166,7 @@ mod tests {
     #[test]
     fn a_silent_gateway_is_forgotten() {
         let (below, now) = (Below::default(), Instant::now());
-        below.take(&snapshot("a", 1, 10), "top", now).expect("a snapshot");
+        take(&below, &snapshot("a", 1, 10), now).expect("a snapshot");
         assert_eq!(known(&below, now + SILENCE_MAX / 2), 10);
         assert_eq!(known(&below, now + SILENCE_MAX), 0);
     }
@@ -144,10 +174,10 @@ mod tests {
     #[test]
     fn a_gateway_that_follows_itself_and_names_without_end_are_refused() {
         let (below, now) = (Below::default(), Instant::now());
-        assert!(matches!(below.take(&snapshot("top", 1, 1), "top", now), Err(NotTaken::OwnName)));
-        assert!(matches!(below.take(&snapshot("..", 1, 1), "top", now), Err(NotTaken::Name(_))));
-        assert!(matches!(below.take(b"[]", "top", now), Err(NotTaken::Shape(_))));
-        let taken = (0..1000).filter(|n| below.take(&snapshot(&format!("g{n}"), 1, 1), "top", now).is_ok());
+        assert!(matches!(take(&below, &snapshot("top", 1, 1), now), Err(NotTaken::OwnName)));
+        assert!(matches!(take(&below, &snapshot("..", 1, 1), now), Err(NotTaken::Name(_))));
+        assert!(matches!(take(&below, b"[]", now), Err(NotTaken::Shape(_))));
+        let taken = (0..1000).filter(|n| take(&below, &snapshot(&format!("g{n}"), 1, 1), now).is_ok());
         assert_eq!(taken.count(), GATEWAYS_MAX);
     }
 }

@@ -1,16 +1,15 @@
 //! All tallies of this gateway, and what they may cost.
 //!
-//! In: batches of acks whose pairs are on the board, and the time. Out: how many counted. What an ack says about a generation
+//! In: batches of acks whose signatures held and whose pairs are on the board, and the time. Out: how many counted. What an ack says about a generation
 //! on the board must fit it, so that invented generations and bundles do not crowd out real ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use schema::ack::SignedAck;
 use schema::status::RegionSummary;
-use schema::{Ack, AgentId, Epoch, Generation, Timestamp};
+use schema::{Epoch, Generation, Timestamp, Verified};
 
-use super::quota::{Exhausted, Quota};
 use super::tally::{Recorded, Tally};
 use crate::board::Board;
 use crate::pair::Pair;
@@ -25,7 +24,6 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 struct Books {
     pages: BTreeMap<Pair, Page>,
-    quota: Quota,
     /// Agents over all tallies.
     known: usize,
 }
@@ -48,8 +46,6 @@ pub(crate) struct Taken {
 /// Says why a batch was not taken, or not all of it. Sending it again later is safe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
-    #[error("agent `{agent}` answers too often")]
-    TooOften { agent: AgentId, retry_after: Duration },
     #[error("more agents answer than this gateway counts")]
     Full,
     #[error("generation {generation} of `{}` in `{}` is newer than the one here", pair.app, pair.region)]
@@ -58,19 +54,19 @@ pub(crate) enum Refused {
 
 impl Ledger {
     pub(crate) fn new(agents_max: usize) -> Ledger {
-        let books = Books { pages: BTreeMap::new(), quota: Quota::new(agents_max), known: 0 };
+        let books = Books { pages: BTreeMap::new(), known: 0 };
         Ledger { books: Mutex::new(books), agents_max }
     }
 
-    /// Counts a batch that came in at `now`, `uptime` after the start.
+    /// Counts a batch that came in at `now`.
     ///
     /// # Errors
     /// [`Refused`]; acks before the one that was refused are counted.
-    pub(crate) fn take(&self, acks: &[Ack], board: &Board, now: Timestamp, uptime: Duration) -> Result<Taken, Refused> {
+    pub(crate) fn take(&self, acks: &[Verified<SignedAck>], board: &Board, now: Timestamp) -> Result<Taken, Refused> {
         let mut books = self.books();
-        books.charge(acks, uptime)?;
         let mut taken = Taken::default();
-        for ack in acks {
+        for signed in acks {
+            let ack = &signed.ack;
             let pair = Pair { app: ack.app.clone(), region: ack.region.clone() };
             let Some(slot) = board.slot(&pair) else {
                 taken.ignored += 1;
@@ -86,7 +82,7 @@ impl Ledger {
                 taken.ignored += 1;
                 continue;
             }
-            match books.record(pair, ack, mark.map(|mark| mark.issued), now, self.agents_max)? {
+            match books.record(pair, signed, mark.map(|mark| mark.issued), now, self.agents_max)? {
                 Recorded::First | Recorded::Newer => taken.accepted += 1,
                 Recorded::Known => taken.ignored += 1,
             }
@@ -119,31 +115,19 @@ impl Ledger {
 }
 
 impl Books {
-    /// One token for each agent that the batch names.
-    fn charge(&mut self, acks: &[Ack], uptime: Duration) -> Result<(), Refused> {
-        let agents: BTreeSet<&AgentId> = acks.iter().map(|ack| &ack.agent).collect();
-        for agent in agents {
-            self.quota.take(agent, uptime).map_err(|exhausted| match exhausted {
-                Exhausted::Agent { retry_after } => Refused::TooOften { agent: agent.clone(), retry_after },
-                Exhausted::Everyone => Refused::Full,
-            })?;
-        }
-        Ok(())
-    }
-
     fn record(
         &mut self,
         pair: Pair,
-        ack: &Ack,
+        signed: &SignedAck,
         issued: Option<Timestamp>,
         now: Timestamp,
         agents_max: usize,
     ) -> Result<Recorded, Refused> {
         let page = self.pages.entry(pair).or_default();
-        if self.known >= agents_max && !page.tally.knows(&ack.agent) {
+        if self.known >= agents_max && !page.tally.knows(&signed.ack.agent) {
             return Err(Refused::Full);
         }
-        let recorded = page.tally.record(ack, issued, now);
+        let recorded = page.tally.record(signed, issued, now);
         if recorded != Recorded::Known {
             page.summary = None;
         }

@@ -3,14 +3,16 @@
 mod below;
 mod ledger;
 mod quota;
+mod said;
 mod spread;
 mod tally;
 
 use schema::status::RegionSummary;
 use tokio::time::Instant;
 
-pub(crate) use below::{Below, NotTaken};
+pub(crate) use below::{Below, NotTaken, Snapshot};
 pub(crate) use ledger::{Ledger, Refused, Taken};
+pub(crate) use quota::{Exhausted, Payer, Quotas};
 
 use crate::pair::Pair;
 

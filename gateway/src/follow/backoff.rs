@@ -23,7 +23,7 @@ impl Backoff {
 }
 
 /// From half of `usual` to one and a half times it, so that gateways that started together do not ask together.
-pub(super) fn jittered(usual: Duration) -> Duration {
+pub(crate) fn jittered(usual: Duration) -> Duration {
     usual.mul_f64(0.5 + fastrand::f64())
 }
 

@@ -9,6 +9,7 @@ mod roots;
 mod store;
 mod upstream;
 
+pub(crate) use backoff::jittered;
 pub(crate) use demand::{Asked, Asks, Demand, demand};
 pub(crate) use roots::run as follow_roots;
 pub(crate) use store::follow_store;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use follower::{Failures, Mirrors, Observation, PointerFollower, PointerRefused, Rhythm};
+use follower::{Failures, Mirrors, Observation, PointerFollower, PointerRefused, Reason, Rhythm};
 use schema::Limits;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -150,7 +150,12 @@ impl Following {
             self.view.health.fine(&Subject::Pointer(self.pair.clone()));
             return true;
         }
-        self.view.health.trouble(Subject::Pointer(self.pair.clone()), &NoPointer { pair: &self.pair, failures });
+        let subject = Subject::Pointer(self.pair.clone());
+        // What is wrong with one that was refused was told when it was, and better than can be done here.
+        let refused = failures.iter().all(|failure| matches!(failure.reason, Reason::Refused(_)));
+        if !(refused && self.view.health.is_troubled(&subject)) {
+            self.view.health.trouble(subject, &NoPointer { pair: &self.pair, failures });
+        }
         false
     }
 }

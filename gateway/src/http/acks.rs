@@ -1,8 +1,12 @@
 //! `POST /v1/acks`: what agents say, counted.
+//!
+//! The cheap refusals come first: who asks, how often, how many bytes. Only then signatures are looked at, and not on the
+//! threads that serve connections; then whose key it is; and only then what is said.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 use hyper::body::Incoming;
 use schema::{AckBatch, Limits};
@@ -11,45 +15,68 @@ use tokio::time::timeout;
 
 use super::answer::{self, Answer};
 use super::body;
+use super::not_counted::NotCounted;
 use super::service::Service;
-use crate::acks::{Refused, Taken};
-use crate::causes::in_one_line;
+use crate::acks::{Payer, Taken};
 use crate::clock;
+use crate::entrance::Caller;
 use crate::pair::Pair;
 
 impl Service {
     /// Counts a batch. Answered before anything is told upwards, and safe to repeat.
-    pub(super) async fn acks(&self, incoming: Incoming) -> Answer {
-        let limits = Limits::DEFAULT;
-        let body = match body::read(incoming, AckBatch::max_bytes(&limits)).await {
-            Ok(body) => body,
-            Err(answer) => return answer,
-        };
-        let batch = match AckBatch::parse(&body, &limits) {
-            Ok(batch) => batch,
-            Err(error) => {
-                self.metrics.acks("malformed", 1);
-                return answer::problem(
-                    StatusCode::BAD_REQUEST,
-                    &in_one_line(&error),
-                    "send a batch of `driftless/acks/1`",
-                );
+    pub(super) async fn acks(&self, caller: &Caller, incoming: Incoming) -> Answer {
+        #[derive(Serialize)]
+        struct Body {
+            accepted: usize,
+            ignored: usize,
+        }
+        match self.count(caller, incoming).await {
+            Ok(Taken { accepted, ignored }) => {
+                self.metrics.acks("accepted", accepted);
+                self.metrics.acks("ignored", ignored);
+                answer::json(StatusCode::ACCEPTED, &Body { accepted, ignored })
             }
+            Err(not_counted) => {
+                self.metrics.acks(not_counted.outcome(), 1);
+                not_counted.into_answer()
+            }
+        }
+    }
+
+    async fn count(&self, caller: &Caller, incoming: Incoming) -> Result<Taken, NotCounted> {
+        caller.may_ack()?;
+        let payer = match caller {
+            Caller::Known(identity) => Payer::Agent(identity.name()),
+            Caller::Anyone(address) => Payer::Address(*address),
         };
-        if let Err(answer) = self.follow_all(&batch).await {
-            return answer;
+        self.quotas.take(payer, self.uptime())?;
+        let body = body::read(incoming, AckBatch::max_bytes(&Limits::DEFAULT)).await.map_err(NotCounted::NoBody)?;
+        let batch = self.verify(body).await?;
+        caller.may_speak_for(&batch.agent)?;
+        let registry = self.door.registry();
+        self.keys.check((&batch.agent, &batch.key), caller, registry.as_deref(), clock::now())?;
+        if let Caller::Anyone(_) = caller {
+            // That it is the agent is known only now.
+            self.quotas.take(Payer::Agent(&batch.agent), self.uptime())?;
         }
-        match self.answers.here.take(&batch.acks, &self.view.board, clock::now(), self.uptime()) {
-            Ok(taken) => self.taken(taken),
-            Err(refused) => self.refused(&refused),
-        }
+        self.follow_all(&batch).await.map_err(NotCounted::NotKnown)?;
+        self.answers.here.take(&batch.acks, &self.view.board, clock::now()).map_err(NotCounted::Refused)
+    }
+
+    /// Checks every signature of a body, where that keeps nobody else waiting; so many bodies at a time, and no more.
+    async fn verify(&self, body: Bytes) -> Result<AckBatch, NotCounted> {
+        let permit = timeout(VERIFY_WITHIN, self.verifying.acquire()).await.map_err(|_elapsed| NotCounted::Busy)?;
+        let opened = tokio::task::spawn_blocking(move || AckBatch::open(&body, &Limits::DEFAULT)).await;
+        drop(permit);
+        let opened = opened.expect("checking signatures does not panic, and the runtime outlives its tasks");
+        opened.map_err(NotCounted::Invalid)
     }
 
     /// Sees to it that every pointer of the batch that exists is followed: after a restart an agent may answer before anyone
     /// asked for its pointer, and what it says must not be lost.
     async fn follow_all(&self, batch: &AckBatch) -> Result<(), Answer> {
-        let pairs = batch.acks.iter().map(|ack| Pair { app: ack.app.clone(), region: ack.region.clone() });
-        let pairs: BTreeSet<Pair> = pairs.collect();
+        let acks = batch.acks.iter().map(|signed| &signed.ack);
+        let pairs: BTreeSet<Pair> = acks.map(|ack| Pair { app: ack.app.clone(), region: ack.region.clone() }).collect();
         let following = async {
             for pair in pairs {
                 match self.slot(pair).await {
@@ -65,39 +92,8 @@ impl Service {
         let error = "whether there are pointers for all of it is not known yet";
         Err(answer::busy(StatusCode::SERVICE_UNAVAILABLE, error, "send it again in a moment", Duration::from_secs(1)))
     }
-
-    fn taken(&self, Taken { accepted, ignored }: Taken) -> Answer {
-        #[derive(Serialize)]
-        struct Body {
-            accepted: usize,
-            ignored: usize,
-        }
-        self.metrics.acks("accepted", accepted);
-        self.metrics.acks("ignored", ignored);
-        answer::json(StatusCode::ACCEPTED, &Body { accepted, ignored })
-    }
-
-    fn refused(&self, refused: &Refused) -> Answer {
-        let error = refused.to_string();
-        match refused {
-            Refused::TooOften { retry_after, .. } => {
-                self.metrics.acks("too_often", 1);
-                let hint = "one batch a second is enough; check that no two hosts share the name";
-                answer::busy(StatusCode::TOO_MANY_REQUESTS, &error, hint, *retry_after)
-            }
-            Refused::Full => {
-                self.metrics.acks("full", 1);
-                let hint = "raise `ack_agents_max`, or spread the agents over more gateways";
-                answer::busy(StatusCode::SERVICE_UNAVAILABLE, &error, hint, Duration::from_secs(60))
-            }
-            Refused::Ahead { .. } => {
-                self.metrics.acks("ahead", 1);
-                let hint = "send it again when this gateway has caught up";
-                answer::busy(StatusCode::SERVICE_UNAVAILABLE, &error, hint, Duration::from_secs(2))
-            }
-        }
-    }
 }
 
 /// Less than agents wait for the head of an answer.
 const FOLLOW_WITHIN: Duration = Duration::from_secs(8);
+const VERIFY_WITHIN: Duration = Duration::from_secs(5);

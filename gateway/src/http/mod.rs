@@ -6,6 +6,7 @@ mod acks;
 mod answer;
 mod body;
 mod etag;
+mod not_counted;
 mod object;
 mod parked;
 mod pointer;
@@ -15,6 +16,7 @@ mod route;
 mod service;
 mod status;
 mod summaries;
+mod turned;
 
 pub(crate) use etag::ETag;
 pub(crate) use service::Service;

@@ -48,6 +48,11 @@ impl Route {
         if admitted { Ok(()) } else { Err(allow) }
     }
 
+    /// Whether anybody may ask for it: whether the process is alive tells nothing else.
+    pub(super) fn is_open(&self) -> bool {
+        *self == Route::Alive
+    }
+
     /// Its name in metrics.
     pub(super) fn class(&self) -> &'static str {
         match self {

@@ -9,15 +9,18 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use schema::status::PublisherStatus;
 use schema::{AgentId, Timestamp};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{self, Answer};
 use super::route::Route;
-use crate::acks::Answers;
+use super::turned;
+use crate::acks::{Answers, Quotas};
 use crate::board::Slot;
+use crate::clock;
 use crate::config::Limits;
+use crate::entrance::{Caller, Door, Keys, Peer};
 use crate::follow::{Asked, Demand};
 use crate::health::Subject;
 use crate::metrics::Metrics;
@@ -35,6 +38,14 @@ pub(crate) struct Service {
     pub(crate) view: Arc<View>,
     pub(crate) objects: Objects,
     pub(crate) answers: Arc<Answers>,
+    /// Who may come in.
+    pub(crate) door: Door,
+    /// Whose key signs whose acks.
+    pub(crate) keys: Keys,
+    /// How often anybody may say something.
+    pub(crate) quotas: Quotas,
+    /// One permit for each body whose signatures are checked at the same time.
+    pub(crate) verifying: Semaphore,
     /// Whom to ask for a pointer that is not on the board; nobody where the source is a store.
     pub(crate) demand: Option<Demand>,
     pub(crate) publisher: Option<watch::Receiver<PublisherStatus>>,
@@ -44,18 +55,25 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    /// Answers one request that came over the connection of `peer`.
+    pub(crate) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Result<Answer, Infallible> {
         let route = Route::of(request.uri().path());
         let (class, head) = (route.class(), request.method() == Method::HEAD);
-        let answer = self.dispatch(route, request).await;
+        let answer = match self.door.admit(peer, request.headers(), clock::now()) {
+            Ok(caller) => self.dispatch(route, &caller, request).await,
+            Err(_) if route.is_open() => self.dispatch(route, &Caller::Anyone(peer.address), request).await,
+            Err(turned_away) => {
+                self.metrics.refused("credentials");
+                turned::away(&turned_away, self.door.admit)
+            }
+        };
         let length = answer.headers().get(CONTENT_LENGTH).filter(|_| !head);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
         self.metrics.answered(class, answer.status(), length);
         Ok(answer)
     }
 
-    async fn dispatch(&self, route: Route, request: Request<Incoming>) -> Answer {
+    async fn dispatch(&self, route: Route, caller: &Caller, request: Request<Incoming>) -> Answer {
         if let Err(allow) = route.admits(request.method()) {
             let error = format!("`{}` takes no such method", request.uri().path().escape_debug());
             let mut answer = answer::problem(StatusCode::METHOD_NOT_ALLOWED, &error, &format!("use {allow}"));
@@ -65,8 +83,8 @@ impl Service {
         match route {
             Route::Pointer(pair) => self.pointer(pair, request.headers()).await,
             Route::Object(path) => self.object(path, request.method(), request.headers()).await,
-            Route::Acks => self.acks(request.into_body()).await,
-            Route::Summaries => self.summaries(request.into_body()).await,
+            Route::Acks => self.acks(caller, request.into_body()).await,
+            Route::Summaries => self.summaries(caller, request.into_body()).await,
             Route::Status => self.status(request.uri().query()),
             Route::Alive => self.alive(),
             Route::Ready => self.ready(),

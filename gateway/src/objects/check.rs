@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use schema::manifest::Manifest;
 use schema::pointer::Pointer;
-use schema::seal::{Document as _, SealError};
-use schema::{Limits, Sealed, StorePath, TrustRoot, Verified};
+use schema::seal::SealError;
+use schema::{Limits, RoleKeys, Sealed, StorePath, TrustRoot, Verified};
 
 /// Says why bytes are not the document that their path promises.
 #[derive(Debug, thiserror::Error)]
@@ -20,24 +20,20 @@ pub(super) enum Unfit {
     Misplaced,
 }
 
-/// How large the document at `path` may be.
-pub(super) fn max_bytes(path: &StorePath) -> u64 {
-    let limits = Limits::DEFAULT;
-    match path {
-        StorePath::Root { .. } => TrustRoot::max_bytes(&limits),
-        StorePath::Manifest { .. } => Manifest::max_bytes(&limits),
-        _ => Pointer::max_bytes(&limits),
-    }
-}
-
 /// Gives `bytes` back if they are the document at `path`.
 pub(super) fn check(path: &StorePath, bytes: Bytes, root: &TrustRoot) -> Result<Bytes, Unfit> {
     let limits = Limits::DEFAULT;
     let fits = match path {
         // One from before the pinned one: more than its own signatures there is nothing to hold it against.
         StorePath::Root { version } => Verified::<TrustRoot>::pin(bytes.clone(), &limits)?.version == *version,
-        StorePath::Manifest { app, digest } => {
+        StorePath::Manifest { app, digest } | StorePath::Resealed { app, digest, .. } => {
             let manifest = Verified::<Manifest>::open(bytes.clone(), &root.release, &limits)?;
+            (&manifest.app, &manifest.digest) == (app, digest)
+        }
+        // What one of several signers wrote, for the others and for nobody else.
+        StorePath::Piece { app, digest, .. } => {
+            let any = RoleKeys::new(1, root.release.keys().to_vec()).expect("a role has a key");
+            let manifest = Verified::<Manifest>::open(bytes.clone(), &any, &limits)?;
             (&manifest.app, &manifest.digest) == (app, digest)
         }
         // The audit log reaches back to keys that are long retired, so it can only be checked for its form.

@@ -82,9 +82,11 @@ impl Objects {
             StorePath::Root { version } if !self.view.trust.predates(*version) => {
                 self.root(*version).await.map(Found::Kept)
             }
-            StorePath::Root { .. } | StorePath::Manifest { .. } | StorePath::History { .. } => {
-                self.document(path).await.map(Found::Kept)
-            }
+            StorePath::Manifest { app, digest } => self.manifest(path, app, *digest).await.map(Found::Kept),
+            StorePath::Root { .. }
+            | StorePath::Resealed { .. }
+            | StorePath::Piece { .. }
+            | StorePath::History { .. } => self.document(path).await.map(Found::Kept),
         }
     }
 
@@ -95,18 +97,44 @@ impl Objects {
         Ok(Kept { etag: ETag::of(root.bytes()), bytes: root.bytes().clone() })
     }
 
+    /// A manifest as it was sealed first or, where the keys that did are gone, as it was sealed again: the payload is the same.
+    async fn manifest(&self, path: &StorePath, app: &App, digest: Digest) -> Result<Kept, Miss> {
+        match self.document(path).await {
+            Err(Miss::Bad(why)) => self.document(&self.resealed(app, digest)).await.map_err(|_| Miss::Bad(why)),
+            found => found,
+        }
+    }
+
+    /// Where the manifest is that was sealed for the release keys of the trust root in force.
+    fn resealed(&self, app: &App, digest: Digest) -> StorePath {
+        StorePath::Resealed { app: app.clone(), digest, role: self.view.trust.root().release.fingerprint() }
+    }
+
+    /// The manifest of a bundle, under the trust root in force: what was kept may have been sealed for one before it.
+    async fn in_force(&self, app: &App, digest: Digest) -> Result<Verified<Manifest>, Miss> {
+        let open = |kept: Kept| {
+            Verified::<Manifest>::open(kept.bytes, &self.view.trust.root().release, &Limits::DEFAULT)
+                .map_err(|error| Miss::bad(&Unfit::Seal(error)))
+        };
+        let path = StorePath::Manifest { app: app.clone(), digest };
+        match open(self.manifest(&path, app, digest).await?) {
+            Err(unsealed) => open(self.document(&self.resealed(app, digest)).await.map_err(|_| unsealed)?),
+            manifest => manifest,
+        }
+    }
+
     async fn document(&self, path: &StorePath) -> Result<Kept, Miss> {
         if let Some(kept) = self.cache.get(path) {
             return Ok(kept);
         }
         let keep = match path {
-            StorePath::Manifest { .. } => Keep::InCache,
+            StorePath::Manifest { .. } | StorePath::Resealed { .. } => Keep::InCache,
             _ => Keep::Nowhere,
         };
         let (view, wanted) = (Arc::clone(&self.view), path.clone());
         let fetch = async move {
             let root = view.trust.root();
-            let max_bytes = check::max_bytes(&wanted);
+            let max_bytes = wanted.max_bytes(&Limits::DEFAULT);
             let found = view.source.document(&wanted, max_bytes, |bytes| check::check(&wanted, bytes, &root)).await;
             let kept = |bytes: Bytes| Kept { etag: ETag::of(&bytes), bytes };
             found.map(|found| found.map(kept)).map_err(|error| Miss::bad(&error))
@@ -121,9 +149,7 @@ impl Objects {
         if let Some(kept) = self.cache.get(path) {
             return Ok(Found::Kept(kept));
         }
-        let manifest = self.document(&StorePath::Manifest { app: app.clone(), digest }).await?;
-        let manifest = Verified::<Manifest>::open(manifest.bytes, &self.view.trust.root().release, &Limits::DEFAULT)
-            .map_err(|error| Miss::bad(&Unfit::Seal(error)))?;
+        let manifest = self.in_force(app, digest).await?;
         // What the manifest does not name nobody may ask for.
         let expected = expected(&manifest, path).ok_or(Miss::Absent)?;
         let (view, wanted) = (Arc::clone(&self.view), path.clone());

@@ -1,17 +1,31 @@
 //! A client that sends exactly what it is told to, and reads what comes.
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, timeout};
+use tokio_rustls::TlsConnector;
 
-/// One connection.
+use crate::authority::Issued;
+
+/// One connection, plain or not.
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     unread: Vec<u8>,
+    /// What the server showed, where it is TLS.
+    pub(crate) certificate: Option<CertificateDer<'static>>,
 }
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -38,7 +52,30 @@ impl Reply {
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect(address).await.expect("a connection");
-        Client { stream, unread: Vec::new() }
+        Client { stream: Box::new(stream), unread: Vec::new(), certificate: None }
+    }
+
+    /// Connects with TLS, trusting the authority in the file `ca`.
+    pub(crate) async fn connect_tls(address: SocketAddr, ca: &Path, own: Option<&Issued>) -> Client {
+        let mut authorities = RootCertStore::empty();
+        authorities.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("an authority");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.expect("versions").with_root_certificates(authorities);
+        let config = match own {
+            None => builder.with_no_client_auth(),
+            Some(own) => {
+                let chain = vec![CertificateDer::from_pem_file(&own.certificate).expect("a certificate")];
+                let key = PrivateKeyDer::from_pem_file(&own.key).expect("a key");
+                builder.with_client_auth_cert(chain, key).expect("a pair")
+            }
+        };
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let name = ServerName::try_from("localhost").expect("a name");
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake");
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certificate = shown.map(|certificate| certificate.clone().into_owned());
+        Client { stream: Box::new(stream), unread: Vec::new(), certificate }
     }
 
     /// Sends a request without a body, and does not wait for the answer.
@@ -55,13 +92,14 @@ impl Client {
             request.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }
         request.push_str("\r\n");
-        self.send_raw(request.as_bytes()).await;
-        self.send_raw(body).await;
+        // In one piece, so that who answers without reading the body has it.
+        self.send_raw(&[request.as_bytes(), body].concat()).await;
     }
 
     /// Sends bytes; a server that has hung up is no error of the client.
     pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
+        let _ = self.stream.flush().await;
     }
 
     /// Reads the answer to a request by `method`.

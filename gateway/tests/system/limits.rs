@@ -48,6 +48,43 @@ async fn a47_a_slow_header_is_cut() {
 }
 
 #[tokio::test]
+async fn a47_a_thousand_who_dribble_keep_nobody_out() {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: files.maximum, ..files };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).expect("as many files as there may be");
+    let (publication, gateway) = limited(|limits| limits.header_deadline = Length(Duration::from_secs(5))).await;
+    let mut watcher = gateway.client().await;
+    let etag = watcher.get(POINTER, &[]).await.etag().to_owned();
+    watcher.send("GET", POINTER, &[("If-None-Match", &etag), ("Prefer", "wait=100")]).await;
+    let mut slow = Vec::new();
+    for number in 0..1000 {
+        let mut client = gateway.client().await;
+        client.send_raw(&b"GET /"[..number % 5 + 1]).await;
+        slow.push(client);
+    }
+    let dribble = async {
+        loop {
+            for client in &mut slow {
+                client.send_raw(b"a").await;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let honest = async {
+        gateway.until("all of them", |status| status.connections >= 1000).await;
+        let second = publication.publish("edge-proxy", "eu-west", 2).await;
+        assert_eq!(watcher.reply_to("GET").await.body, *second.bytes());
+        assert_eq!(gateway.get(POINTER, &[]).await.body, *second.bytes());
+        // However much there is always something new: they are cut.
+        gateway.until("none of them", |status| status.connections <= 2).await;
+    };
+    tokio::select! {
+        () = dribble => unreachable!("it goes on for ever"),
+        () = honest => {}
+    }
+}
+
+#[tokio::test]
 async fn an_idle_connection_outlives_the_header_deadline_and_a_later_header_does_not() {
     let (_publication, gateway) = limited(|limits| limits.header_deadline = Length(Duration::from_millis(300))).await;
     let mut kept = gateway.client().await;

@@ -1,13 +1,21 @@
 //! Real gateways on real sockets, fed from real directories.
 
 mod acks;
+mod admission;
+mod agent;
+mod authority;
 mod client;
+mod guide;
+mod hostile;
 mod limits;
 mod objects;
 mod pointer;
+mod proxy;
 mod publication;
+mod reload;
 mod running;
 mod source;
 mod status;
 mod surface;
+mod tls;
 mod upstream;

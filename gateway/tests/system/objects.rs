@@ -141,6 +141,20 @@ async fn a21_a_forged_trust_root_is_neither_relayed_nor_remembered() {
 }
 
 #[tokio::test]
+async fn a23_a_root_that_takes_a_key_out_is_served_to_whoever_asks_first() {
+    let mut publication = Publication::new();
+    publication.create_root_copy().await;
+    let gateway = Running::of(&publication).await;
+    for version in 2..6 {
+        let path = StorePath::Root { version };
+        assert_eq!(gateway.get(&format!("/{path}"), &[]).await.status, 404, "nobody signed it yet");
+        publication.rotate_pointer_key().await;
+        let reply = gateway.get(&format!("/{path}"), &[]).await;
+        assert_eq!((reply.status, reply.body), (200, std::fs::read(publication.file(&path)).expect("a root").into()));
+    }
+}
+
+#[tokio::test]
 async fn a11_a_tampered_manifest_is_not_relayed() {
     let (publication, bundle, gateway) = published().await;
     let path = StorePath::Manifest { app: name("edge-proxy"), digest: bundle.target.digest };

@@ -169,6 +169,26 @@ impl Publication {
         self.create(&StorePath::Root { version: self.root.version }, sealed.bytes().clone()).await;
     }
 
+    /// Replaces the release key by a new one, in the next trust root. What the old one sealed stays as it is.
+    pub(crate) async fn rotate_release_key(&mut self) {
+        self.release_key = SecretKey::generate();
+        self.root.version += 1;
+        self.root.release = RoleKeys::new(1, vec![self.release_key.public().clone()]).expect("one of one");
+        let sealed = Verified::seal(self.root.clone(), &[&self.root_key]);
+        self.create(&StorePath::Root { version: self.root.version }, sealed.bytes().clone()).await;
+    }
+
+    /// Seals a manifest again for the release key in force, beside what the key before it sealed.
+    pub(crate) async fn reseal(&self, app: &App, digest: Digest) -> Bytes {
+        let before = std::fs::read(self.file(&StorePath::Manifest { app: app.clone(), digest })).expect("a manifest");
+        let line = before.split_inclusive(|byte| *byte == b'\n').next().expect("a payload line");
+        let manifest: Manifest = serde_json::from_slice(line).expect("a manifest");
+        let sealed = Verified::seal(manifest, &[&self.release_key]).bytes().clone();
+        let role = self.root.release.fingerprint();
+        self.create(&StorePath::Resealed { app: app.clone(), digest, role }, sealed.clone()).await;
+        sealed
+    }
+
     async fn create(&self, path: &StorePath, bytes: Bytes) {
         let created = self.store.create(path, bytes).await.expect("a write");
         assert!(!matches!(created, store::Created::Taken(_)), "{path} holds something else");

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use follower::{BaseUrl, Credentials};
 use gateway::{Config, Gateway, GatewayError, SourceUrl};
 use schema::status::{PublisherStatus, RegionStatus, Status};
 use schema::time::Length;
@@ -31,7 +32,13 @@ pub(crate) fn of_store(publication: &Publication) -> Config {
 /// A configuration for a gateway behind another one.
 pub(crate) fn behind(upstream: SocketAddr, publication: &Publication) -> Config {
     let base = format!("http://{upstream}/").parse().expect("a base URL");
-    quick(Config::new(SourceUrl::Upstream(vec![base]), publication.root_path()).expect("a host name"))
+    behind_url(base, Credentials::default(), publication)
+}
+
+/// A configuration for a gateway behind one that wants to see credentials.
+pub(crate) fn behind_url(base: BaseUrl, credentials: Credentials, publication: &Publication) -> Config {
+    let upstream = SourceUrl::Upstream { bases: vec![base], credentials };
+    quick(Config::new(upstream, publication.root_path()).expect("a host name"))
 }
 
 fn quick(mut config: Config) -> Config {
@@ -39,6 +46,16 @@ fn quick(mut config: Config) -> Config {
     config.listen = "127.0.0.1:0".parse().expect("an address");
     config.poll = Length(Duration::from_millis(50));
     config
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 impl Running {
@@ -93,12 +110,7 @@ impl Running {
     }
 
     pub(crate) async fn until_ready(&self) {
-        let looking = async {
-            while self.get("/readyz", &[]).await.status != 200 {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(PATIENCE, looking).await.expect("ready in time");
+        until("ready", async || self.get("/readyz", &[]).await.status == 200).await;
     }
 
     pub(crate) async fn until_parked(&self, number: u64) {

@@ -1,7 +1,7 @@
 //! The store behind a gateway: found, lost, changed, and changed again.
 
 use schema::StorePath;
-use schema::status::PublisherStatus;
+use schema::status::{PublisherStatus, RegionStatus};
 use schema::time::Length;
 use tokio::sync::watch;
 
@@ -54,6 +54,42 @@ async fn one_pointer_that_cannot_be_read_does_not_hold_up_the_others() {
     assert_eq!(gateway.get("/v1/apps/feature-flags/regions/us-east/pointer", &[]).await.status, 404);
     publication.publish("edge-proxy", "eu-west", 2).await;
     gateway.until_generation("edge-proxy", 2).await;
+}
+
+#[tokio::test]
+async fn one_pointer_whose_read_hangs_does_not_hold_up_the_others() {
+    let publication = Publication::new();
+    publication.publish("edge-proxy", "eu-west", 1).await;
+    publication.publish("feature-flags", "eu-west", 1).await;
+    let hanging = publication.file(&pointer_path("feature-flags", "eu-west"));
+    // Dropped after the gateway.
+    let _pipe = Pipe(hanging.clone());
+    let gateway = Running::of(&publication).await;
+    // Opening a pipe that nobody writes into takes for ever.
+    let aside = hanging.with_extension("aside");
+    let made = std::process::Command::new("mkfifo").arg(&aside).status().expect("mkfifo is installed");
+    assert!(made.success());
+    std::fs::rename(&aside, &hanging).expect("a rename");
+    publication.publish("edge-proxy", "eu-west", 2).await;
+    let is_second =
+        |region: &RegionStatus| region.pointer.as_ref().is_some_and(|pointer| pointer.generation.number() == 2);
+    let status = gateway.until("a second generation", |status| status.regions.iter().any(is_second)).await;
+    // Nobody waited for the end of that read: it has not even been given up.
+    assert_eq!(status.source.problem, None);
+    // Then it is told, and the pointer is served on.
+    let status = gateway.until("a problem", |status| status.source.problem.is_some()).await;
+    assert!(status.source.problem.is_some_and(|problem| problem.contains("feature-flags")));
+    assert_eq!(gateway.get("/v1/apps/feature-flags/regions/eu-west/pointer", &[]).await.status, 200);
+}
+
+/// A pipe that threads of this process may wait for.
+struct Pipe(std::path::PathBuf);
+
+impl Drop for Pipe {
+    /// Lets go of them, so that the process can end.
+    fn drop(&mut self) {
+        let _ = std::fs::File::options().read(true).write(true).open(&self.0);
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! The status page: its shape, and its filters.
 
-use schema::{Ack, AckBatch, Outcome, Timestamp};
+use schema::{Ack, Outcome, Timestamp};
 use serde_json::{Value, json};
 
-use crate::publication::{Publication, name};
+use crate::agent::Agent;
+use crate::publication::Publication;
 use crate::running::Running;
 
 /// Replaces what differs from run to run, where it is as it should be.
@@ -26,23 +27,15 @@ async fn the_status_has_the_documented_shape() {
     let publication = Publication::new();
     let pointer = publication.publish("edge-proxy", "eu-west", 1).await;
     let gateway = Running::of(&publication).await;
+    let mut agent = Agent::new("web-1");
     let ack = Ack {
-        agent: name("web-1"),
-        app: pointer.app.clone(),
-        region: pointer.region.clone(),
-        epoch: pointer.epoch,
-        generation: pointer.generation,
-        attempted: pointer.stable.digest,
-        outcome: Outcome::Failed,
-        active: None,
-        previous: None,
         notified_at: Timestamp::from_unix_millis(pointer.issued.unix_millis() + 100),
         at: Timestamp::UNIX_EPOCH,
-        bundle_bytes: 0,
         step: Some(schema::ack::Step::Check),
         reason: Some("exit 1".into()),
+        ..agent.ack(&pointer, Outcome::Failed)
     };
-    assert_eq!(gateway.post("/v1/acks", &AckBatch::new(vec![ack]).to_json()).await.status, 202);
+    assert_eq!(gateway.post("/v1/acks", &agent.seal([ack])).await.status, 202);
     let reply = gateway.get("/v1/status", &[]).await;
     assert_eq!(
         (reply.header("content-type"), reply.header("cache-control")),

@@ -1,10 +1,11 @@
 //! Gateways behind gateways.
 
 use gateway::Followed;
-use schema::{Ack, AckBatch, Outcome, StorePath};
+use schema::StorePath;
 
-use crate::publication::{Publication, name, now};
-use crate::running::{Running, behind};
+use crate::agent::Agent;
+use crate::publication::{Publication, name};
+use crate::running::{Running, behind, until};
 
 const POINTER: &str = "/v1/apps/edge-proxy/regions/eu-west/pointer";
 
@@ -90,6 +91,31 @@ async fn a11_a_tampered_bundle_is_refused_and_not_kept() {
 }
 
 #[tokio::test]
+async fn a_manifest_of_a_retired_key_is_relayed_as_it_was_sealed_again() {
+    let mut publication = Publication::new();
+    let pointer = publication.publish("edge-proxy", "eu-west", 1).await;
+    let (app, digest) = (name("edge-proxy"), pointer.stable.digest);
+    publication.rotate_release_key().await;
+    let top = Running::of(&publication).await;
+    let bottom = Running::start(behind(top.address, &publication));
+    bottom.until_ready().await;
+    let manifest = format!("/{}", StorePath::Manifest { app: name("edge-proxy"), digest });
+    let bundle = format!("/{}", StorePath::Bundle { app: name("edge-proxy"), digest });
+    // Nobody vouches for it under the new root.
+    for gateway in [&top, &bottom] {
+        let root = format!("/{}", StorePath::Root { version: 2 });
+        until("the second root", async || gateway.get(&root, &[]).await.status == 200).await;
+        assert_eq!(gateway.get(&manifest, &[]).await.status, 502);
+    }
+    assert_eq!(bottom.get(&bundle, &[]).await.status, 502);
+    let resealed = publication.reseal(&app, digest).await;
+    for gateway in [&top, &bottom] {
+        assert_eq!(gateway.get(&manifest, &[]).await.body, resealed);
+    }
+    assert_eq!(bottom.get(&bundle, &[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_bundle_that_no_manifest_names_is_not_fetched() {
     let publication = Publication::new();
     let pointer = publication.publish("edge-proxy", "eu-west", 1).await;
@@ -115,24 +141,9 @@ async fn what_agents_say_reaches_the_top() {
     config.name = name("bottom");
     let bottom = Running::start(config);
     for (gateway, agent) in [(&top, "web-1"), (&middle, "web-2"), (&bottom, "web-3")] {
-        let ack = Ack {
-            agent: name(agent),
-            app: name("edge-proxy"),
-            region: name("eu-west"),
-            epoch: pointer.epoch,
-            generation: pointer.generation,
-            attempted: pointer.stable.digest,
-            outcome: Outcome::Applied,
-            active: None,
-            previous: None,
-            notified_at: now(),
-            at: now(),
-            bundle_bytes: 0,
-            step: None,
-            reason: None,
-        };
         // The gateway may never have heard of the pointer that the ack is about.
-        assert_eq!(gateway.post("/v1/acks", &AckBatch::new(vec![ack]).to_json()).await.json()["accepted"], 1);
+        let said = Agent::new(agent).applied(&pointer);
+        assert_eq!(gateway.post("/v1/acks", &said).await.json()["accepted"], 1);
     }
     let applied = |status: &schema::status::Status| status.regions[0].agents.applied(pointer.epoch, pointer.generation);
     top.until("three agents", |status| applied(status) == 3).await;

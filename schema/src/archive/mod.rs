@@ -32,8 +32,8 @@ mod summary;
 mod tree;
 mod writer;
 
-#[cfg(test)]
-mod hostile;
+#[cfg(any(test, feature = "hostile"))]
+pub mod hostile;
 
 pub use entry::{Entry, Kind, directories_of};
 pub use reader::{ReadError, ReadFault, Reader};

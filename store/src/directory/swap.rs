@@ -15,8 +15,9 @@ use tracing::warn;
 
 use super::{durable, generic};
 
-/// One for all pointers of a store: they are small, and few processes write them.
-const LOCK_NAME: &str = ".pointers.lock";
+/// One for all pointers of a store: they are small, and few processes write them. Listings pass over `name#number`, so it is no
+/// object.
+const LOCK_NAME: &str = ".pointers.lock#0";
 
 /// Far longer than any holder needs that is not stopped.
 const LOCK_WITHIN: Duration = Duration::from_secs(5);
@@ -38,7 +39,7 @@ pub(super) fn replace(root: &Path, file: &Path, seen: Option<&str>, bytes: &[u8]
         let source = "the pointer is not the one that was seen".into();
         return Err(Cause::Precondition { path: file.display().to_string(), source });
     }
-    // Listings pass over `name#number`, whoever left it there.
+    // Passed over by listings as well, whoever left it there.
     let staged = PathBuf::from(format!("{}#{}", file.display(), fastrand::u64(..)));
     let replaced = stage(&staged, bytes).and_then(|()| fs::rename(&staged, file));
     if let Err(error) = replaced {

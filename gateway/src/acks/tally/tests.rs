@@ -1,6 +1,8 @@
 use proptest::prelude::*;
-use schema::ack::Step;
+use schema::ack::{Boot, Step};
+use schema::{Ack, Digest};
 
+use super::super::said::REASON_MAX;
 use super::*;
 
 const ISSUED: Timestamp = Timestamp::UNIX_EPOCH;
@@ -10,8 +12,10 @@ fn moment(millis: i64) -> Timestamp {
     Timestamp::from_unix_millis(millis)
 }
 
-fn ack(agent: &str, generation: u64, outcome: Outcome, at: i64) -> Ack {
-    Ack {
+/// Said in the agent's first run, the later the higher it is counted.
+fn ack(agent: &str, generation: u64, outcome: Outcome, at: i64) -> SignedAck {
+    let n = u64::try_from(at).expect("a moment after the start");
+    let ack = Ack {
         agent: agent.parse().expect("an agent"),
         app: "edge-proxy".parse().expect("an app"),
         region: "eu-west".parse().expect("a region"),
@@ -26,10 +30,11 @@ fn ack(agent: &str, generation: u64, outcome: Outcome, at: i64) -> Ack {
         bundle_bytes: 0,
         step: (outcome != Outcome::Applied).then_some(Step::Check),
         reason: (outcome != Outcome::Applied).then(|| "disk full".into()),
-    }
+    };
+    SignedAck { boot: Boot::new(1), n, ack }
 }
 
-fn tally_of<'a>(acks: impl IntoIterator<Item = &'a Ack>) -> Tally {
+fn tally_of<'a>(acks: impl IntoIterator<Item = &'a SignedAck>) -> Tally {
     let mut tally = Tally::default();
     for ack in acks {
         tally.record(ack, Some(ISSUED), NOW);
@@ -37,48 +42,80 @@ fn tally_of<'a>(acks: impl IntoIterator<Item = &'a Ack>) -> Tally {
     tally
 }
 
-/// What the summary should be, counted the slow way: each agent's newest word, and nothing else.
-fn counted_slowly(acks: &[Ack]) -> RegionSummary {
-    let mut newest: BTreeMap<&AgentId, &Ack> = BTreeMap::new();
-    for ack in acks {
-        let known = newest.entry(&ack.agent).or_insert(ack);
-        let (word, known_word) = (Word::of(ack, Some(ISSUED), NOW), Word::of(known, Some(ISSUED), NOW));
-        if word.newness() > known_word.newness() {
-            *known = ack;
-        }
-    }
-    tally_of(newest.into_values()).summary()
+/// What the summary should be, worked out the slow way: each agent's newest word, and nothing else.
+fn counted_slowly(acks: &[SignedAck]) -> RegionSummary {
+    let agents: BTreeSet<&AgentId> = acks.iter().map(|signed| &signed.ack.agent).collect();
+    let newest = agents.into_iter().filter_map(|agent| {
+        let of_agent = acks.iter().filter(|signed| signed.ack.agent == *agent);
+        let generation = of_agent.clone().map(|signed| signed.ack.generation).max();
+        let of_generation = of_agent.filter(|signed| Some(signed.ack.generation) == generation);
+        let runs: BTreeSet<String> = of_generation.clone().map(|signed| signed.boot.to_string()).collect();
+        let last_of_run = |run: &String| {
+            let of_run = of_generation.clone().filter(|signed| signed.boot.to_string() == *run);
+            of_run.max_by_key(|signed| (signed.n, content(signed)))
+        };
+        // Between runs the clock decides, and where that is the same, anything that everybody agrees on.
+        let last_words = runs.iter().filter_map(last_of_run);
+        last_words.max_by_key(|signed| (signed.ack.at, signed.boot.to_string()))
+    });
+    tally_of(newest).summary()
 }
 
-fn any_ack() -> impl Strategy<Value = Ack> {
+fn content(SignedAck { ack, .. }: &SignedAck) -> impl Ord + use<> {
+    let step = ack.step.map(|step| step as u8);
+    (ack.at, ack.outcome, ack.attempted, step, ack.reason.clone(), ack.notified_at)
+}
+
+fn any_ack() -> impl Strategy<Value = SignedAck> {
     let outcome =
         prop_oneof![Just(Outcome::Applied), Just(Outcome::Failed), Just(Outcome::Refused), Just(Outcome::Stale)];
     let reason = prop_oneof![Just(None), Just(Some("disk full")), Just(Some("no"))];
-    // Few agents, generations and moments, so that they meet often.
-    (0..4u8, 1..4u64, outcome, 0..4i64, reason, 0..2u8).prop_map(|(agent, generation, outcome, at, reason, bundle)| {
-        Ack {
-            reason: reason.map(Into::into),
-            attempted: Digest::of(&[bundle]),
-            ..ack(&format!("web-{agent}"), generation, outcome, at * 1000)
-        }
-    })
+    let run = (0..3u128, 0..4u64);
+    // Few agents, generations, runs and moments, so that they meet often; clocks go back and forth as they like.
+    (0..3u8, 1..3u64, outcome, 0..4i64, reason, 0..2u8, run).prop_map(
+        |(agent, generation, outcome, at, reason, bundle, (boot, n))| {
+            let mut signed = ack(&format!("web-{agent}"), generation, outcome, at * 1000);
+            signed.ack.reason = reason.map(Into::into);
+            signed.ack.attempted = Digest::of(&[bundle]);
+            SignedAck { boot: Boot::new(boot), n, ..signed }
+        },
+    )
 }
 
-fn acks_in_two_orders() -> impl Strategy<Value = (Vec<Ack>, Vec<Ack>)> {
+fn acks_in_two_orders() -> impl Strategy<Value = (Vec<SignedAck>, Vec<SignedAck>)> {
     let acks = prop::collection::vec(any_ack(), 0..24);
     acks.prop_flat_map(|acks| {
-        let repeated: Vec<Ack> = acks.iter().chain(&acks).cloned().collect();
+        let repeated: Vec<SignedAck> = acks.iter().chain(&acks).cloned().collect();
         (Just(acks), Just(repeated).prop_shuffle())
     })
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
     #[test]
     fn a15_f15_order_and_repetition_change_nothing((acks, shuffled) in acks_in_two_orders()) {
         let expected = tally_of(&acks).summary();
         prop_assert_eq!(&tally_of(&shuffled).summary(), &expected);
         prop_assert_eq!(&counted_slowly(&acks), &expected);
     }
+}
+
+#[test]
+fn a15_within_a_run_the_count_decides_and_between_runs_the_clock() {
+    let said = |boot, n, at, outcome| SignedAck { boot: Boot::new(boot), n, ..ack("web-1", 1, outcome, at) };
+    let outcome = |acks: &[SignedAck]| {
+        let group = tally_of(acks).summary().generations.remove(0);
+        if group.applied == 1 { Outcome::Applied } else { Outcome::Failed }
+    };
+    // A clock that was set back within a run.
+    let (first, second) = (said(1, 1, 900, Outcome::Failed), said(1, 2, 100, Outcome::Applied));
+    assert_eq!(outcome(&[first.clone(), second.clone()]), Outcome::Applied);
+    assert_eq!(outcome(&[second.clone(), first.clone()]), Outcome::Applied);
+    // Another run, which is older than the first one's first word and newer than its last.
+    let other = said(2, 1, 500, Outcome::Failed);
+    assert_eq!(outcome(&[first.clone(), other.clone(), second.clone()]), Outcome::Failed);
+    assert_eq!(outcome(&[second, other, first]), Outcome::Failed);
 }
 
 #[test]
@@ -119,7 +156,7 @@ fn a_time_before_the_signing_measures_nothing() {
 
 #[test]
 fn the_worst_are_the_newest_and_their_number_is_bounded() {
-    let acks: Vec<Ack> = (0..50).map(|n| ack(&format!("web-{n}"), 2, Outcome::Failed, 1000 + n)).collect();
+    let acks: Vec<SignedAck> = (0..50).map(|n| ack(&format!("web-{n}"), 2, Outcome::Failed, 1000 + n)).collect();
     let worst = tally_of(&acks).summary().worst;
     assert_eq!(worst.len(), RegionSummary::WORST_MAX);
     assert_eq!(worst[0].agent.as_str(), "web-49");
@@ -128,9 +165,10 @@ fn the_worst_are_the_newest_and_their_number_is_bounded() {
 #[test]
 fn a46_a_long_reason_is_cut_and_many_generations_are_not_listed() {
     let mut long = ack("web-1", 1, Outcome::Failed, 1);
-    long.reason = Some("x".repeat(100_000).into());
-    assert_eq!(tally_of([&long]).summary().worst[0].reason.as_deref().map(str::len), Some(REASON_MAX));
-    let spread: Vec<Ack> = (1..100).map(|n| ack(&format!("web-{n}"), n, Outcome::Applied, 1)).collect();
+    long.ack.reason = Some("x".repeat(100_000).into());
+    let kept = tally_of([&long]).summary().worst.remove(0).reason.expect("a reason");
+    assert_eq!(kept.chars().count(), REASON_MAX);
+    let spread: Vec<SignedAck> = (1..100).map(|n| ack(&format!("web-{n}"), n, Outcome::Applied, 1)).collect();
     let summary = tally_of(&spread).summary();
     assert_eq!((summary.known, summary.generations.len()), (99, GENERATIONS_MAX));
     assert_eq!(summary.generations[0].generation, Generation::new(99));

@@ -1,0 +1,17 @@
+//! Who comes in, and in whose name.
+//!
+//! `admit.rs` and `registry.rs` are what the operator writes, `presented.rs` is what a request brings along, `door.rs` puts
+//! the one against the other, and `keys.rs` knows whose key signs which agent's acks.
+
+mod admit;
+mod door;
+mod keys;
+mod presented;
+mod registry;
+
+pub use admit::Admit;
+pub(crate) use door::{Caller, Door, NotTheirs, TurnedAway};
+pub(crate) use keys::{Keys, NotItsKey};
+pub(crate) use presented::Peer;
+pub use registry::RegistryError;
+pub(crate) use registry::RegistryFiles;
