@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::exit::{Failure, Outcome};
 use crate::logging::{self, LogFormat};
 use crate::{
-    agent, compile, completions, demo, gateway, history, init, man, open_files, publisher, rollback, status, up,
+    agent, compile, completions, demo, gateway, history, init, man, open_files, publisher, rebuild, rollback, status,
+    up,
 };
 
 /// Configuration from a git repository to every server in seconds: signed, staged, proven, reversible
@@ -34,6 +35,7 @@ enum Command {
     Init(init::Args),
     Up(up::Args),
     Publisher(publisher::Args),
+    Rebuild(rebuild::Args),
     Gateway(gateway::Args),
     Agent(agent::Args),
     Compile(compile::Args),
@@ -63,7 +65,7 @@ impl Command {
     /// wrong in the demo is part of the play.
     fn usual_log(&self) -> &'static str {
         match self {
-            Command::Up(_) | Command::Publisher(_) | Command::Gateway(_) | Command::Agent(_) => {
+            Command::Up(_) | Command::Publisher(_) | Command::Rebuild(_) | Command::Gateway(_) | Command::Agent(_) => {
                 // Each retry of a request to a bucket is an `info` there; what comes of it is told here.
                 "info,object_store=warn"
             }
@@ -77,6 +79,7 @@ impl Command {
             Command::Init(args) => init::run(&args),
             Command::Up(args) => up::run(args).await,
             Command::Publisher(args) => publisher::run(args).await,
+            Command::Rebuild(args) => rebuild::run(args).await,
             Command::Gateway(args) => gateway::run(args).await,
             Command::Agent(args) => agent::run(args).await,
             Command::Compile(args) => compile::run(&args),

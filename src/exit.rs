@@ -58,6 +58,11 @@ impl Failure {
         Failure { code, error: Box::new(error), hint }
     }
 
+    /// The error and its causes, in one line.
+    pub(crate) fn in_words(&self) -> String {
+        publisher::causes(&*self.error).join(": ")
+    }
+
     /// Adds what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
@@ -87,6 +92,7 @@ macro_rules! publisher_failure {
 
 publisher_failure!(
     publisher::StartError,
+    publisher::TrustError,
     publisher::daemon::LookError,
     publisher::history::HistoryError,
     publisher::rollback::RollbackError

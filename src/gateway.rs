@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
     }
     shutdown::on_signal(async |stop| {
         let gateway = Gateway::bind(config, None).map_err(cannot_bind)?;
-        out::talk(&format!("serving on http://{}", gateway.local_addr()));
+        out::talk(&format!("serving on {}", gateway.url()));
         gateway.run(stop).await.map_err(Failure::unexpected)
     })
     .await

@@ -53,9 +53,10 @@ struct Row {
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
-    let publisher = Publisher::open(&args.which.load()?).map_err(Failure::of_publisher)?;
+    let mut publisher = Publisher::open_to_read(&args.which.load()?).map_err(Failure::of_publisher)?;
+    publisher.walk_roots().await.map_err(Failure::of_publisher)?;
     let scope = if args.all { Scope::Everything } else { Scope::Changes };
-    let records = history(publisher.store(), publisher.root(), &args.app, &args.region, scope, args.newest).await;
+    let records = history(publisher.store(), publisher.roots(), &args.app, &args.region, scope, args.newest).await;
     let records = records.map_err(Failure::of_publisher)?;
     let rows: Vec<Row> = records.into_iter().map(Row::from).collect();
     if args.json {

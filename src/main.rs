@@ -10,12 +10,13 @@ mod gateway;
 mod history;
 mod home;
 mod init;
-
 mod logging;
 mod man;
 mod open_files;
 mod out;
 mod publisher;
+mod reach;
+mod rebuild;
 mod rollback;
 mod shutdown;
 mod status;

@@ -20,7 +20,7 @@ pub(crate) fn json(value: &impl Serialize) {
     data(&serde_json::to_string_pretty(value).expect("our answers have string keys"));
 }
 
-/// Says something to whoever watches.
+/// Says something to whoever watches. Not every library escapes what it repeats of names in a store or a repository.
 pub(crate) fn talk(line: &str) {
-    let _closed = writeln!(std::io::stderr().lock(), "{line}");
+    let _closed = writeln!(std::io::stderr().lock(), "{}", schema::text::printable(line));
 }

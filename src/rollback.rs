@@ -35,7 +35,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
-    let publisher = Publisher::open(&args.which.load()?).map_err(Failure::of_publisher)?;
+    let mut publisher = Publisher::open(&args.which.load()?).map_err(Failure::of_publisher)?;
+    publisher.follow_roots().await.map_err(Failure::of_publisher)?;
     let mut regions = args.regions;
     if regions.is_empty() {
         let every = publisher.store().regions(&args.app).await;

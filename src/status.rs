@@ -1,11 +1,12 @@
 //! `driftless status`: who runs what, as a gateway sees it.
 
-use follower::{BaseUrl, Mirrors};
+use follower::BaseUrl;
 use schema::status::{PublisherStatus, RegionStatus, Status};
 use schema::text::one_line;
 use schema::{App, Region};
 
 use crate::exit::{Code, Failure, Outcome};
+use crate::reach::Reach;
 use crate::{out, table};
 
 /// Show what each region should run and what its agents say
@@ -28,10 +29,13 @@ pub(crate) struct Args {
     /// Print the gateway's answer as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    reach: Reach,
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
-    let mut status = ask(&args.url).await?;
+    let mut status = ask(&args.url, &args.reach).await?;
     status.regions.retain(|one| {
         (args.apps.is_empty() || args.apps.contains(&one.app))
             && (args.regions.is_empty() || args.regions.contains(&one.region))
@@ -50,12 +54,11 @@ pub(crate) async fn run(args: Args) -> Outcome {
     }
 }
 
-async fn ask(url: &BaseUrl) -> Result<Status, Failure> {
+async fn ask(url: &BaseUrl, reach: &Reach) -> Result<Status, Failure> {
     let unreachable = |error| {
-        Failure::new(Code::Unreachable, error).hint("is `driftless up` or a gateway running there? name it with --url")
+        Failure::new(Code::Unreachable, error).hint("is `driftless up` or a gateway running there? name it with --url; one that asks who you are takes --token or --certificate")
     };
-    let mirrors = Mirrors::new(vec![url.clone()], follower::Settings::default()).map_err(Failure::unexpected)?;
-    let answer = mirrors.ask("v1/status", STATUS_MAX_BYTES).await.map_err(unreachable)?;
+    let answer = reach.mirrors(url)?.ask("v1/status", STATUS_MAX_BYTES).await.map_err(unreachable)?;
     serde_json::from_slice(&answer)
         .map_err(|error| Failure::unexpected(error).hint("the answer is not a gateway's status: is the URL right?"))
 }

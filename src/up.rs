@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use gateway::{Gateway, SourceUrl};
+use gateway::{Entrance, Gateway, SourceUrl};
 use publisher::{Config, Publisher};
 use schema::status::PublisherStatus;
 use tokio::sync::watch;
@@ -40,11 +40,11 @@ pub(crate) async fn serve(config: Config) -> Outcome {
         let mut tasks: JoinSet<Outcome> = JoinSet::new();
         if config.listen.is_some() {
             let gateway = gateway_beside(&config, status)?;
-            out::talk(&format!("serving on http://{}", gateway.local_addr()));
+            out::talk(&format!("serving on {}", gateway.url()));
             let stop = stop.clone();
             tasks.spawn(async move { gateway.run(stop).await.map_err(Failure::unexpected) });
         }
-        out::talk(&format!("publishing {} of {}", config.source.branch, config.source.repository));
+        out::talk(&format!("{} {} of {}", config.duty, config.source.branch, config.source.repository));
         let stopping = stop.clone();
         tasks.spawn(async move {
             let ended = publisher::daemon::run(config, publisher, status_tx, None, stopping).await;
@@ -65,6 +65,9 @@ pub(crate) fn gateway_beside(config: &Config, status: watch::Receiver<PublisherS
     let source = SourceUrl::Store(config.store.clone());
     let mut beside = gateway::Config::new(source, &config.root).map_err(Failure::unexpected)?;
     beside.listen = config.listen.unwrap_or(LISTEN);
+    if let Some(entrance) = &config.entrance {
+        beside.entrance = Entrance::load(entrance).map_err(Failure::usage)?;
+    }
     Gateway::bind(beside, Some(status)).map_err(crate::gateway::cannot_bind)
 }
 

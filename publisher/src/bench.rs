@@ -14,14 +14,16 @@ use store::Store;
 use store::faulty::Faulty;
 
 use crate::compile::{Compilation, GitObjects, compile};
+use crate::duty::Duty;
 use crate::fixture::Repo;
 use crate::keys::Keys;
 use crate::plan::Freshness;
 use crate::proof::{Base, FirstSeen, VerifiedCommit, verify_commits};
-use crate::publish::{Ancestry, AncestryError, Relation, Report, publish, read_back};
-use crate::publisher::Publisher;
+use crate::publish::{Ancestry, AncestryError, Origin, Relation, Report, publish, read_back};
+use crate::publisher::{Agreed, Publisher};
 use crate::region;
 use crate::signers::SignerPolicy;
+use crate::trust::Chain;
 
 pub(crate) const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
 
@@ -51,7 +53,17 @@ struct Line(Vec<CommitId>);
 
 impl Ancestry for Line {
     fn relation(&self, standing: &CommitId) -> Result<Relation, AncestryError> {
-        Ok(if self.0.contains(standing) { Relation::Contained } else { Relation::Ahead })
+        let unheard_of = standing.as_str().chars().all(|digit| digit == 'f');
+        Ok(match self.0.contains(standing) {
+            true => Relation::Contained,
+            false if unheard_of => Relation::Apart,
+            false => Relation::Ahead,
+        })
+    }
+
+    /// Nothing earlier is compiled anew on this bench; the tests of the daemon do that, on real repositories.
+    fn origin(&self, _: &CommitId, _: &App, _: &Digest) -> Result<Option<Origin>, AncestryError> {
+        Ok(None)
     }
 }
 
@@ -59,13 +71,12 @@ impl Bench {
     pub(crate) fn new() -> Bench {
         let objects = Arc::new(InMemory::new());
         let root_key = SecretKey::generate();
-        let keys = Keys { release: SecretKey::generate(), pointer: SecretKey::generate() };
+        let keys = keys();
         let root = Verified::seal(root(&root_key, &keys), &[&root_key]);
         let freshness = Freshness { valid_for: 24 * HOUR, refresh_every: HOUR };
         let millis = Arc::new(AtomicI64::new(1_800_000_000_000));
         let clock = Arc::clone(&millis);
-        let publisher = Publisher::new(Store::over(objects.clone(), "memory"), root, keys, freshness)
-            .expect("keys and root go together")
+        let publisher = Publisher::new(Store::over(objects.clone(), "memory"), root, keys, Duty::Everything, freshness)
             .with_clock(Arc::new(move || Timestamp::from_unix_millis(clock.load(Ordering::Relaxed))));
         Bench { repo: Repo::new(), objects, publisher, millis, root_key, commits: Vec::new() }
     }
@@ -83,6 +94,25 @@ impl Bench {
         let objects = GitObjects::of(&self.repo.git).expect("an object database");
         let compilation = compile(&objects, commit.tree(), &schema::Limits::DEFAULT).expect("it compiles");
         Tip { commit, compilation: Arc::new(compilation), ancestry: Arc::new(Line(self.commits.clone())) }
+    }
+
+    /// Puts the publisher under another root, with nothing known of the one before.
+    pub(crate) fn under(&mut self, root: TrustRoot) {
+        self.publisher.roots = Arc::new(Chain::of(Verified::seal(root, &[&self.root_key])));
+    }
+
+    /// Puts the root after the newest into the store, as a ceremony does, and gives it.
+    pub(crate) async fn rotate(&self, change: impl FnOnce(TrustRoot) -> TrustRoot) -> TrustRoot {
+        let newest = TrustRoot::clone(self.publisher.root());
+        let next = change(TrustRoot { version: newest.version + 1, ..newest });
+        let sealed = Verified::seal(next.clone(), &[&self.root_key]);
+        self.put(&StorePath::Root { version: next.version }, sealed.bytes().clone()).await;
+        next
+    }
+
+    /// Another publisher over the same store and by the same clock, with keys and a duty of its own.
+    pub(crate) fn beside(&self, keys: Keys, duty: Duty) -> Publisher {
+        Publisher { keys: Arc::new(keys), duty, agreed: Agreed::default(), ..self.publisher.clone() }
     }
 
     pub(crate) fn pass(&self, time: std::time::Duration) {
@@ -136,11 +166,13 @@ impl Bench {
     }
 
     async fn check_region(&self, app: &App, region: &Region) {
-        let Publisher { store, root, .. } = &self.publisher;
+        let Publisher { store, roots, .. } = &self.publisher;
         let orders = store.history_after(app, region, None).await.expect("a listing");
         let mut before: Option<Verified<Pointer>> = None;
         for order in orders {
-            let record = region::record(store, root, (app, region), order).await.expect("it verifies").expect("listed");
+            let record =
+                region::record(store, roots, (app, region), order).await.expect("it verifies").expect("listed");
+            let record = record.pointer;
             assert_eq!(record.prev, before.as_ref().map(Verified::payload_digest), "{app} {region} {order}");
             if let Some(before) = &before {
                 let follows = [before.order().next_generation(), before.order().next_serial()].contains(&Some(order));
@@ -190,6 +222,21 @@ pub(crate) fn at(path: &StorePath) -> Path {
     Path::from(path.to_string())
 }
 
+/// A key for each role.
+pub(crate) fn keys() -> Keys {
+    Keys { release: vec![SecretKey::generate()], pointer: vec![SecretKey::generate()], ..Keys::default() }
+}
+
+/// The same key once more, as another process would read it from its file.
+pub(crate) fn copy(key: &SecretKey) -> SecretKey {
+    SecretKey::from_file_text(&key.to_file_text()).expect("our own file")
+}
+
+/// A role that needs all of `keys`.
+pub(crate) fn all_of(keys: &[&SecretKey]) -> RoleKeys {
+    RoleKeys::new(keys.len(), keys.iter().map(|key| key.public().clone()).collect()).expect("distinct keys")
+}
+
 pub(crate) fn role(key: &SecretKey) -> RoleKeys {
     RoleKeys::new(1, vec![key.public().clone()]).expect("one of one")
 }
@@ -203,8 +250,8 @@ pub(crate) fn root(root_key: &SecretKey, keys: &Keys) -> TrustRoot {
         release_floor: 0,
         revoked: Vec::new(),
         root: role(root_key),
-        release: role(&keys.release),
-        pointer: role(&keys.pointer),
+        release: role(&keys.release[0]),
+        pointer: role(&keys.pointer[0]),
         pointer_of_region: [].into(),
     }
 }

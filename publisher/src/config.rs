@@ -13,6 +13,8 @@ use schema::{CommitId, Limits};
 use serde::Deserialize;
 use store::StoreUrl;
 
+use crate::duty::Duty;
+use crate::keys::{KeySection, Role};
 use crate::plan::Freshness;
 use crate::source::{BranchName, RepositoryUrl, SourceConfig};
 
@@ -22,20 +24,28 @@ use crate::source::{BranchName, RepositoryUrl, SourceConfig};
 pub struct Config {
     /// The repository and branch to publish from.
     pub source: SourceSection,
-    /// The file that says whose commits count.
+    /// The file that says whose commits count: an OpenSSH `allowed_signers` file, or, if its name ends with `.yaml` or
+    /// `.yml`, a policy file. Statements that lift a force-push lie in the folder `overrides` beside it.
     pub signers: PathBuf,
     /// Where bundles and pointers go.
     pub store: StoreUrl,
-    /// The secret keys that sign them.
-    pub keys: KeyFiles,
-    /// The trust root that vouches for those keys.
+    /// Which part of publishing this process has: `release` signs manifests, `pointer` moves pointers. Default: both.
+    #[serde(default, rename = "role", deserialize_with = "duty")]
+    pub duty: Duty,
+    /// Where the secret keys are that sign them.
+    pub keys: KeySection,
+    /// A trust root that vouched for those keys, or for the ones before them: newer ones are found in the store.
     pub root: PathBuf,
-    /// Folder for what the publisher remembers. All of it can be lost.
+    /// Folder for what the publisher remembers. All of it can be lost but `revoked`, the keys that it was told not to trust.
     pub state: PathBuf,
     /// Where `driftless up` serves the store and the status; `driftless publisher` goes by its `--listen` alone. Not used by
     /// this library.
     #[serde(default)]
     pub listen: Option<SocketAddr>,
+    /// The file that says who may come in there, and how: TLS, certificates, tokens. Without it everybody, over plain HTTP. Not
+    /// used by this library.
+    #[serde(default)]
+    pub entrance: Option<PathBuf>,
     /// How long a pointer counts. Default: 24h.
     #[serde(default = "pointer_valid_for")]
     pub pointer_valid_for: Length,
@@ -64,16 +74,6 @@ pub struct SourceSection {
     pub fetch_deadline: Length,
 }
 
-/// Files of unencrypted minisign secret keys, readable by the publisher alone.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyFiles {
-    /// The key that signs manifests.
-    pub release: PathBuf,
-    /// The key that signs pointers.
-    pub pointer: PathBuf,
-}
-
 impl Config {
     /// Reads the file at `path`. A relative path in it starts at the folder that the file is in.
     ///
@@ -85,9 +85,10 @@ impl Config {
         let mut config: Config = schema::yaml::from_str(&path.display().to_string(), &text, &Limits::DEFAULT)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let files = [&mut config.signers, &mut config.root, &mut config.state];
-        for file in files.into_iter().chain([&mut config.keys.release, &mut config.keys.pointer]) {
+        for file in files.into_iter().chain(&mut config.entrance) {
             *file = folder.join(&file);
         }
+        config.keys.resolve(folder);
         config.source.repository = config.source.repository.relative_to(folder);
         if let Some(directory) = config.store.local_path() {
             config.store = StoreUrl::directory(folder.join(directory));
@@ -146,6 +147,10 @@ pub enum ConfigError {
     },
 }
 
+fn duty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duty, D::Error> {
+    Role::deserialize(deserializer).map(|role| Duty::from(Some(role)))
+}
+
 fn branch() -> BranchName {
     "main".parse().expect("`main` is a branch name")
 }
@@ -185,11 +190,20 @@ mod tests {
         let (config, folder) = load(SMALLEST).expect("the smallest configuration");
         assert_eq!(config.source.repository.local_path(), Some(&*folder.join("config.git")));
         assert_eq!(config.store.local_path(), Some(&*folder.join("store")));
-        assert_eq!(config.keys.release, folder.join("keys/release.key"));
-        assert_eq!(config.keys.pointer, Path::new("/secret/pointer.key"));
+        let keys: Vec<String> = config.keys.all().map(|key| key.to_string()).collect();
+        assert_eq!(keys, [folder.join("keys/release.key").display().to_string(), "/secret/pointer.key".to_owned()]);
+        assert_eq!(config.duty, Duty::Everything);
         assert_eq!((config.source.branch.to_string().as_str(), config.source.poll.0), ("main", Duration::from_secs(5)));
         assert_eq!(config.freshness().refresh_every, Duration::from_secs(3600));
         assert!(config.listen.is_none() && config.source.adopt.is_none());
+    }
+
+    #[test]
+    fn a_process_may_have_one_role_and_its_keys_alone() {
+        let one = SMALLEST.replace("release: keys/release.key, ", "");
+        let (config, _) = load(&format!("{one}role: pointer\n")).expect("a pointer publisher");
+        assert_eq!(config.duty, Duty::Pointer);
+        assert!(load(&format!("{one}role: both\n")).is_err());
     }
 
     #[test]

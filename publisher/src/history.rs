@@ -3,11 +3,12 @@
 //! In: the store's history records. Out: [`HistoryRecord`]s for people and for a rollback to choose from. Only reads.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use schema::{App, CommitId, Digest, Order, Pointer, Region, Serial, Timestamp, TrustRoot, Verified};
+use schema::{App, CommitId, Digest, Order, Pointer, Region, Serial, Timestamp, Verified};
 use store::Store;
 
 use crate::kind::ErrorKind;
-use crate::region::{self, RegionFault};
+use crate::region::{self, NotThePointer, RegionFault};
+use crate::trust::Chain;
 
 /// How many records are read at a time.
 const AT_A_TIME: usize = 8;
@@ -78,13 +79,14 @@ impl HistoryError {
 
 /// Reads the `newest` last pointers of a region that are within `scope`, newest first.
 ///
-/// Ends early where an epoch begins whose keys no longer vouch for what was before it.
+/// Records of an earlier epoch are verified by the roots of that time, as far as `roots` reaches back; where it does not, the
+/// history ends early.
 ///
 /// # Errors
 /// [`HistoryError`] where the store fails, or a record is not what it must be.
 pub async fn history(
     store: &Store,
-    root: &TrustRoot,
+    roots: &Chain,
     app: &App,
     region: &Region,
     scope: Scope,
@@ -94,7 +96,7 @@ pub async fn history(
         let orders = store.history_after(app, region, None).await?;
         let wanted = |order: &Order| scope == Scope::Everything || order.serial == Serial::FIRST;
         let orders = orders.into_iter().rev().filter(wanted).take(newest);
-        let records = records(store, root, (app, region), orders);
+        let records = records(store, roots, (app, region), orders);
         records.map_ok(|pointer| HistoryRecord::of(&pointer)).try_collect().await
     };
     read.await.map_err(|fault| HistoryError { app: app.clone(), region: region.clone(), fault })
@@ -103,16 +105,18 @@ pub async fn history(
 /// Reads records in the order given, as far as the trust root vouches for them.
 pub(crate) fn records<'h>(
     store: &'h Store,
-    root: &'h TrustRoot,
+    roots: &'h Chain,
     place: (&'h App, &'h Region),
     orders: impl Iterator<Item = Order> + Send + 'h,
 ) -> impl stream::Stream<Item = Result<Verified<Pointer>, RegionFault>> + Send + 'h {
     let reads = orders.map(move |order| async move {
-        match region::record(store, root, place, order).await {
-            // Of an epoch that is over, only what the keys in force signed is believed.
-            Err(RegionFault::Damaged { .. }) if order.epoch < root.epoch => Ok(None),
+        match region::record(store, roots, place, order).await {
+            // Of an epoch that is over, only what keys of that time signed is believed.
+            Err(RegionFault::Damaged { .. }) if order.epoch < roots.newest().epoch => Ok(None),
+            // Older than the roots at hand, or planted: what is before it is not shown either way.
+            Err(RegionFault::Damaged { source: NotThePointer::SignersUnknown { .. }, .. }) => Ok(None),
             Ok(None) => Err(RegionFault::Contested { tries: 1 }),
-            read => read,
+            read => Ok(read?.map(|vouched| vouched.pointer)),
         }
     });
     stream::iter(reads)

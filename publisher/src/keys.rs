@@ -1,74 +1,139 @@
-//! The publisher's own keys, and whether a trust root vouches for them.
+//! The publisher's own secret keys, and which of them a trust root takes for what.
 //!
-//! In: key files and a root. Out: [`Keys`] that can sign, or why they cannot. Key bytes never reach a message or a log.
+//! In: where the keys are, and a root. Out: [`Keys`] that can sign, or why they cannot. Key bytes never reach a message or a
+//! log, are wiped from memory, and are kept out of core dumps. Which keys a process needs is told by its [`Duty`].
 
+mod memory;
+mod read;
+mod source;
+
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 use schema::keys::{InvalidSecretKey, SecretKey};
-use schema::{PublicKey, RoleKeys, TrustRoot};
+use schema::{PublicKey, Region, RoleKeys, TrustRoot};
 
-use crate::config::KeyFiles;
+pub use read::SecretError;
+pub use source::{KeySection, KeySource, KeySources, SecretSource};
 
-/// The two secret keys of a publisher.
-#[derive(Debug)]
+use crate::duty::Duty;
+
+/// The secret keys of a publisher, role by role.
+#[derive(Debug, Default)]
 pub struct Keys {
-    /// Signs manifests.
-    pub release: SecretKey,
-    /// Signs pointers.
-    pub pointer: SecretKey,
+    /// Sign manifests.
+    pub release: Vec<SecretKey>,
+    /// Sign pointers, wherever the trust root takes them.
+    pub pointer: Vec<SecretKey>,
+    /// Sign pointers of one region, where the trust root takes them.
+    pub pointer_of_region: BTreeMap<Region, Vec<SecretKey>>,
 }
 
 impl Keys {
-    /// Reads both files. Warns of a file that others than its owner can read.
+    /// Reads the keys that `duty` needs and no others. From then on the process keeps out of core dumps. Blocks: a source may be
+    /// a program.
     ///
     /// # Errors
-    /// [`KeyFileError`] names the file that is missing or is no unencrypted secret key.
-    pub fn load(files: &KeyFiles) -> Result<Keys, KeyFileError> {
-        Ok(Keys { release: read(&files.release)?, pointer: read(&files.pointer)? })
+    /// [`KeyError`] names the source that has no key in it, or the role that has no source.
+    pub fn load(sources: &KeySection, duty: Duty) -> Result<Keys, KeyError> {
+        memory::keep_out_of_core_dumps();
+        let mut keys = Keys::default();
+        if duty.has(Role::Release) {
+            keys.release = load_all(&sources.release)?;
+            if keys.release.is_empty() {
+                return Err(KeyError::Missing { role: Role::Release });
+            }
+        }
+        if duty.has(Role::Pointer) {
+            keys.pointer = load_all(&sources.pointer)?;
+            for (region, sources) in &sources.pointer_of_region {
+                keys.pointer_of_region.insert(region.clone(), load_all(sources)?);
+            }
+            if keys.pointer.is_empty() && keys.pointer_of_region.is_empty() {
+                return Err(KeyError::Missing { role: Role::Pointer });
+            }
+        }
+        Ok(keys)
     }
 
-    /// Checks that agents which trust `root` will believe what these keys sign, at least somewhere.
+    /// Those that `root` takes for manifests. They may be too few to sign alone.
+    pub(crate) fn for_release(&self, root: &TrustRoot) -> Vec<&SecretKey> {
+        listed(self.release.iter(), &root.release)
+    }
+
+    /// Those that `root` takes for pointers of `region`; none where they are too few to sign alone.
+    pub(crate) fn for_pointer(&self, root: &TrustRoot, region: &Region) -> Option<Vec<&SecretKey>> {
+        let own = self.pointer_of_region.get(region).into_iter().flatten();
+        let role = root.pointer_keys(region);
+        let keys = listed(own.chain(&self.pointer), role);
+        (keys.len() >= role.threshold()).then_some(keys)
+    }
+
+    /// Checks that agents which trust `root` will believe what these keys sign, at least somewhere, or, with manifests that more
+    /// than one has to sign, that these keys count.
     ///
     /// # Errors
-    /// [`UntrustedKey`] where a key is not in its role, or its role needs more than one signer.
-    pub fn fit(&self, root: &TrustRoot) -> Result<(), UntrustedKey> {
-        let suffices = |key: &SecretKey, role: &RoleKeys| role.threshold() == 1 && role.keys().contains(key.public());
-        let untrusted =
-            |role, key: &SecretKey| UntrustedKey { role, key: Box::new(key.public().clone()), version: root.version };
-        if !suffices(&self.release, &root.release) {
-            return Err(untrusted(Role::Release, &self.release));
+    /// [`UntrustedKeys`] where a role that `duty` has is out of reach.
+    pub fn fit(&self, root: &TrustRoot, duty: Duty) -> Result<(), UntrustedKeys> {
+        let untrusted = |role, keys: Vec<&SecretKey>| UntrustedKeys {
+            role,
+            keys: keys.into_iter().map(|key| key.public().clone()).collect(),
+            version: root.version,
+        };
+        if duty.has(Role::Release) && self.for_release(root).is_empty() {
+            return Err(untrusted(Role::Release, self.release.iter().collect()));
         }
-        // A root may give every region keys of its own, and this publisher those of a few.
-        let mut regions = root.pointer_of_region.values().chain([&root.pointer]);
-        if !regions.any(|role| suffices(&self.pointer, role)) {
-            return Err(untrusted(Role::Pointer, &self.pointer));
+        if duty.has(Role::Pointer) && !self.sign_somewhere(root) {
+            let all = self.pointer.iter().chain(self.pointer_of_region.values().flatten());
+            return Err(untrusted(Role::Pointer, all.collect()));
         }
         Ok(())
     }
-}
 
-fn read(path: &Path) -> Result<SecretKey, KeyFileError> {
-    let unreadable = |source| KeyFileError::Unreadable { path: path.to_owned(), source };
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    warn_if_shared(path);
-    SecretKey::from_file_text(&text).map_err(|source| KeyFileError::Invalid { path: path.to_owned(), source })
-}
-
-#[cfg(unix)]
-fn warn_if_shared(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    if std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
-        tracing::warn!("Secret key {} can be read by others than its owner; chmod 600 it", path.display());
+    /// A root may give every region keys of its own, and this publisher those of a few.
+    fn sign_somewhere(&self, root: &TrustRoot) -> bool {
+        let elsewhere = listed(self.pointer.iter(), &root.pointer).len() >= root.pointer.threshold();
+        let mut regions = root.pointer_of_region.keys().chain(self.pointer_of_region.keys());
+        elsewhere || regions.any(|region| self.for_pointer(root, region).is_some())
     }
 }
 
-#[cfg(not(unix))]
-fn warn_if_shared(_: &Path) {}
+/// Those of `keys` that are in `role`, each once.
+fn listed<'k>(keys: impl Iterator<Item = &'k SecretKey>, role: &RoleKeys) -> Vec<&'k SecretKey> {
+    let mut listed: Vec<&SecretKey> = Vec::new();
+    for key in keys.filter(|key| role.keys().contains(key.public())) {
+        if listed.iter().all(|known| known.public() != key.public()) {
+            listed.push(key);
+        }
+    }
+    listed
+}
+
+fn load_all(sources: &KeySources) -> Result<Vec<SecretKey>, KeyError> {
+    sources.0.iter().map(load).collect()
+}
+
+/// Reads one key. What was read of it is wiped; what the source itself keeps (a file, the environment) is not ours to wipe.
+fn load(source: &KeySource) -> Result<SecretKey, KeyError> {
+    let unreadable = |place: String| move |source| KeyError::Unreadable { place, source };
+    let text = match source {
+        KeySource::File { path, .. } => read::read_file(path),
+        KeySource::Text(text) => read::read(text),
+    };
+    let text = text.map_err(unreadable(source.to_string()))?;
+    let key = match source {
+        KeySource::File { password: Some(password), .. } => {
+            let password = read::read(password).map_err(unreadable(password.to_string()))?;
+            SecretKey::unlock(&text, password.trim_end_matches(['\r', '\n']))
+        }
+        _ => SecretKey::from_file_text(&text),
+    };
+    key.map_err(|invalid| KeyError::Invalid { place: source.to_string(), source: invalid })
+}
 
 /// What a key signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Manifests.
     Release,
@@ -85,82 +150,51 @@ impl fmt::Display for Role {
     }
 }
 
-/// Says why a key file is of no use.
+/// Says why there is no secret key.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyFileError {
-    /// It cannot be read.
-    #[error("secret key `{}` cannot be read", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
+pub enum KeyError {
+    /// The configuration names none for a role that this process has.
+    #[error("the configuration names no {role} key")]
+    Missing {
+        /// The role.
+        role: Role,
     },
-    /// It holds something else.
-    #[error("secret key `{}` is of no use", path.display())]
+    /// The text of the key, or its password, cannot be had.
+    #[error("a secret key was to be read from `{place}`")]
+    Unreadable {
+        /// A path, a program or a variable; nothing secret.
+        place: String,
+        /// Why.
+        #[source]
+        source: SecretError,
+    },
+    /// What is there is not a key that can be used.
+    #[error("the secret key in `{place}` is of no use")]
     Invalid {
-        /// The file.
-        path: PathBuf,
+        /// A path, a program or a variable; nothing secret.
+        place: String,
         /// What is wrong with it.
         #[source]
         source: InvalidSecretKey,
     },
 }
 
-/// Says that agents would refuse what a key signs.
+/// Says that agents would refuse what keys sign.
 #[derive(Debug, thiserror::Error)]
-#[error("key {key} alone cannot sign for the {role} role of trust root version {version}")]
-pub struct UntrustedKey {
-    /// What it was to sign.
+#[error("trust root version {version} does not take {} for the {role} role", named(keys))]
+pub struct UntrustedKeys {
+    /// What they were to sign.
     pub role: Role,
-    /// Its public half.
-    pub key: Box<PublicKey>,
+    /// Their public halves.
+    pub keys: Vec<PublicKey>,
     /// The root's version.
     pub version: u64,
 }
 
-#[cfg(test)]
-mod tests {
-    use schema::{Epoch, Timestamp};
-
-    use super::*;
-
-    fn role(threshold: usize, keys: &[&SecretKey]) -> RoleKeys {
-        RoleKeys::new(threshold, keys.iter().map(|key| key.public().clone()).collect()).expect("a role")
-    }
-
-    #[test]
-    fn keys_fit_a_root_that_takes_each_alone() {
-        let keys = Keys { release: SecretKey::generate(), pointer: SecretKey::generate() };
-        let other = SecretKey::generate();
-        let fitting = TrustRoot {
-            version: 1,
-            epoch: Epoch::FIRST,
-            issued: Timestamp::UNIX_EPOCH,
-            expires: Timestamp::from_unix_millis(1),
-            release_floor: 0,
-            revoked: Vec::new(),
-            root: role(1, &[&other]),
-            release: role(1, &[&other, &keys.release]),
-            pointer: role(1, &[&other]),
-            pointer_of_region: [("eu-west".parse().expect("a region"), role(1, &[&keys.pointer]))].into(),
-        };
-        assert!(keys.fit(&fitting).is_ok());
-        let two_needed = TrustRoot { release: role(2, &[&other, &keys.release]), ..fitting.clone() };
-        let refused = keys.fit(&two_needed).expect_err("one signature will not do");
-        assert_eq!(refused.role, Role::Release);
-        let nowhere = TrustRoot { pointer_of_region: [].into(), ..fitting };
-        assert_eq!(keys.fit(&nowhere).expect_err("no region takes it").role, Role::Pointer);
-    }
-
-    #[test]
-    fn a_file_that_is_no_key_is_named_and_not_shown() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = folder.path().join("release.key");
-        std::fs::write(&file, "hush").expect("the folder is writable");
-        let files = KeyFiles { release: file.clone(), pointer: file };
-        let refused = Keys::load(&files).expect_err("no key").to_string();
-        assert!(refused.contains("release.key") && !refused.contains("hush"), "{refused}");
-    }
+fn named(keys: &[PublicKey]) -> String {
+    let keys: Vec<String> = keys.iter().map(PublicKey::to_string).collect();
+    if let [key] = &keys[..] { format!("key {key} alone") } else { format!("the keys {}", keys.join(", ")) }
 }
+
+#[cfg(test)]
+mod tests;

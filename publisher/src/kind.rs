@@ -1,6 +1,6 @@
 //! What callers decide by when something failed: exit codes, retries, the colour of a light.
 
-use store::StoreError;
+use store::{Failure, StoreError};
 
 /// How an operation failed, as far as anybody outside has to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,15 @@ pub enum ErrorKind {
 
 impl From<&StoreError> for ErrorKind {
     fn from(error: &StoreError) -> ErrorKind {
-        if error.is_retryable() { ErrorKind::Unreachable } else { ErrorKind::Unexpected }
+        match error.is_retryable() {
+            true => ErrorKind::Unreachable,
+            false if is_oversized(error) => ErrorKind::Refused,
+            false => ErrorKind::Unexpected,
+        }
     }
+}
+
+/// Whether something larger than any object of its kind stands in the store: damage, and no failure of the store.
+pub(crate) fn is_oversized(error: &StoreError) -> bool {
+    matches!(error.kind, Failure::TooLarge { .. })
 }

@@ -22,13 +22,17 @@ pub mod committer;
 pub mod compile;
 pub mod config;
 pub mod daemon;
+mod duty;
 pub mod history;
 pub mod keys;
 mod kind;
+mod ledger;
+pub mod overrides;
 pub mod plan;
 pub mod proof;
 pub mod publish;
 mod publisher;
+mod rebuild;
 pub mod region;
 pub mod rollback;
 pub mod signers;
@@ -38,10 +42,14 @@ pub mod trust;
 
 pub use causes::causes;
 pub use config::Config;
+pub use duty::Duty;
 pub use keys::Keys;
 pub use kind::ErrorKind;
-pub use publisher::{Clock, Publisher};
+pub use ledger::LedgerError;
+pub use publisher::{Clock, Orders, Publisher};
+pub use rebuild::{Mismatch, RebuildError};
 pub use start::StartError;
+pub use trust::TrustError;
 
 #[cfg(test)]
 mod bench;

@@ -17,6 +17,15 @@ pub struct Freshness {
     pub refresh_every: Duration,
 }
 
+/// Whether agents still believe a pointer that was signed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vouching {
+    /// The trust root in force vouches for it.
+    InForce,
+    /// Only a root before it does: the keys were rotated, or an epoch began.
+    Superseded,
+}
+
 /// What to do about one region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -49,22 +58,23 @@ pub struct OrdersUsedUp {
 
 /// Plans one region whose tip asks for `digest`.
 ///
-/// `newest` is the region's newest pointer, of this `epoch` or an older one. A region whose bundle does not change gets
-/// no new generation, except where an epoch begins: agents refuse pointers of the old one.
+/// `newest` is the region's newest pointer, of this `epoch` or an older one, and whether agents still believe it. A region whose
+/// bundle does not change gets no new generation, except where an epoch begins: agents refuse pointers of the old one.
 ///
 /// # Errors
 /// [`OrdersUsedUp`] where the next number does not exist.
 pub fn plan(
-    newest: Option<&Pointer>,
+    newest: Option<(&Pointer, Vouching)>,
     digest: &Digest,
     epoch: Epoch,
     now: Timestamp,
     freshness: &Freshness,
 ) -> Result<Plan, OrdersUsedUp> {
-    let Some(newest) = newest else {
+    let Some((newest, vouching)) = newest else {
         return Ok(Plan::Publish { order: first_of(epoch) });
     };
-    let refresh = || is_due(newest, epoch, now, freshness).then(|| refreshed(newest, epoch)).transpose();
+    let is_due = vouching == Vouching::Superseded || is_due(newest, epoch, now, freshness);
+    let refresh = || is_due.then(|| refreshed(newest, epoch)).transpose();
     if newest.stable.digest == *digest {
         return Ok(refresh()?.map_or(Plan::Unchanged, |order| Plan::Refresh { order }));
     }

@@ -17,7 +17,9 @@ pub use reach::at_newest;
 pub use target::{KnownGeneration, RollbackTarget};
 
 use crate::plan;
-use crate::publish::{Draft, Moved, Signing, StoredBundle, TRIES, announce, read_back};
+use crate::publish::{
+    BundleError, BundleFault, Draft, Moved, Signing, StoredBundle, TRIES, announce, read_back, reseal,
+};
 use crate::publisher::Publisher;
 use crate::region::{self, RegionFault, RegionState};
 use target::Found;
@@ -76,8 +78,17 @@ async fn resolve(
     let Some(newest) = &state.newest else { return Err(RollbackFault::NothingPublished) };
     let found = target::find(publisher, newest, to).await?;
     // Long ago is long enough for a bundle to be gone, or for the trust root to have moved on.
-    let stored = read_back(publisher, app, &found.digest).await.map_err(Box::new)?;
-    Ok(Resolved { state, found, stored })
+    let stored = match read_back(publisher, app, &found.target.digest).await {
+        // Of an earlier epoch nothing is sealed again: what a stolen key pointed to then stays in the past.
+        Err(BundleError { fault: BundleFault::Unsealed, .. }) if found.epoch == publisher.root().epoch => {
+            if let Some(waiting) = reseal(publisher, app, found.target, None).await.map_err(Box::new)? {
+                return Err(RollbackFault::Waiting(waiting));
+            }
+            read_back(publisher, app, &found.target.digest).await
+        }
+        stored => stored,
+    };
+    Ok(Resolved { state, stored: stored.map_err(Box::new)?, found })
 }
 
 /// Announces the earlier bundle. None if the region had come to run it in the meantime.
@@ -90,10 +101,10 @@ async fn go_back(
     let Resolved { mut state, found, stored } = resolved;
     for _ in 0..TRIES {
         let newest = state.standing();
-        if newest.stable.digest == found.digest {
+        if newest.stable.digest == found.target.digest {
             return Ok(None);
         }
-        let order = plan::following(newest, publisher.root.epoch).map_err(RegionFault::from);
+        let order = plan::following(newest, publisher.root().epoch).map_err(RegionFault::from);
         let order = order.map_err(|fault| state.error(fault))?;
         let signing = Signing::under(order, publisher);
         let draft = Draft::backward(newest, stored.target(), found.commit.clone(), signing);

@@ -1,25 +1,38 @@
 //! Puts a publisher together from its configuration: the only errors that end a daemon are found here.
 
+use std::io;
 use std::path::PathBuf;
 
+use schema::keys::InvalidSecretKey;
 use store::{OpenError, Store};
 
 use crate::config::{Config, ConfigError};
-use crate::keys::{KeyFileError, Keys, UntrustedKey};
+use crate::keys::{KeyError, Keys, Role};
 use crate::kind::ErrorKind;
 use crate::publisher::Publisher;
 use crate::trust::{self, RootFileError};
 
 impl Publisher {
-    /// Opens the store and reads the trust root and the keys that `config` names. Blocks; asks nothing of the network.
+    /// Opens the store and reads the trust root and the keys that `config` names, as far as its duty needs them. Blocks; asks
+    /// nothing of the network but what a program does that was named as the source of a key.
     ///
     /// # Errors
     /// [`StartError`] names the file or setting that is in the way.
     pub fn open(config: &Config) -> Result<Publisher, StartError> {
         let root = trust::load(&config.root)?;
-        let keys = Keys::load(&config.keys)?;
+        let keys = Keys::load(&config.keys, config.duty)?;
         let store = Store::open(&config.store)?;
-        Ok(Publisher::new(store, root, keys, config.freshness())?)
+        Ok(Publisher::new(store, root, keys, config.duty, config.freshness()))
+    }
+
+    /// As [`Publisher::open`], without any keys: for reading.
+    ///
+    /// # Errors
+    /// [`StartError`] names the file or setting that is in the way.
+    pub fn open_to_read(config: &Config) -> Result<Publisher, StartError> {
+        let root = trust::load(&config.root)?;
+        let store = Store::open(&config.store)?;
+        Ok(Publisher::new(store, root, Keys::default(), config.duty, config.freshness()))
     }
 }
 
@@ -34,10 +47,7 @@ pub enum StartError {
     Root(#[from] RootFileError),
     /// A key file.
     #[error(transparent)]
-    Key(#[from] KeyFileError),
-    /// Keys and root do not go together.
-    #[error(transparent)]
-    UntrustedKey(#[from] UntrustedKey),
+    Key(#[from] KeyError),
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -48,27 +58,32 @@ pub enum StartError {
         path: PathBuf,
         /// What the system says.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
 impl StartError {
     /// What the caller decides by.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            StartError::UntrustedKey(_) => ErrorKind::Refused,
-            _ => ErrorKind::Unexpected,
-        }
+        ErrorKind::Unexpected
     }
 
     /// What to do about it, where somebody can do something.
     pub fn hint(&self) -> Option<String> {
         match self {
-            StartError::UntrustedKey(_) => {
-                Some("use the keys that the root lists, or sign a root that lists these".to_owned())
+            StartError::Key(KeyError::Missing { role }) => Some(format!(
+                "name one under `keys` in publisher.yaml; or, where another process has that role, say there which one is this \
+                 process's: `role: {other}`",
+                other = if *role == Role::Release { Role::Pointer } else { Role::Release },
+            )),
+            StartError::Key(KeyError::Invalid { source: InvalidSecretKey::Protected, .. }) => {
+                Some("say under `keys` in publisher.yaml where its `password` is".to_owned())
             }
-            StartError::Root(_) | StartError::Key(_) => {
-                Some("`driftless init` makes a root and keys for a first try".to_owned())
+            StartError::Root(RootFileError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Some(
+                    "`driftless init` makes a root and keys for a first try; otherwise name a root that agents trust"
+                        .to_owned(),
+                )
             }
             _ => None,
         }

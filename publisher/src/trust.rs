@@ -1,16 +1,24 @@
-//! The trust root of a publisher: read from its file, and put where agents find it.
+//! The trust roots of a publisher: the first read from its file, the ones after it found in the store.
 //!
-//! In: a file that a trusted hand put there. Out: a verified root, and `v1/trust/<n>.root` in the store. The publisher
-//! never makes or follows roots: a newer one in the store means that this file is out of date.
+//! In: a file that a trusted hand put there, and `v1/trust/<n>.root` in the store. Out: a [`Chain`] whose newest root is the one
+//! that agents reach, too. A publisher makes no roots; it puts the one from its file where agents find it, and works under
+//! the newest.
 
-use std::path::{Path, PathBuf};
+mod chain;
+mod error;
+
+use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use schema::seal::SealError;
 use schema::{Limits, Sealed, StorePath, TrustRoot, Verified};
-use store::{Created, StoreError};
+use store::{Created, Store};
 
-use crate::kind::ErrorKind;
+pub use chain::Chain;
+pub(crate) use chain::Vouched;
+pub use error::{RootFileError, TrustError};
+
+use crate::kind::is_oversized;
 use crate::publisher::Publisher;
 
 /// Reads the trust root file at `path`.
@@ -23,104 +31,50 @@ pub fn load(path: &Path) -> Result<Verified<TrustRoot>, RootFileError> {
     pinned.map_err(|source| RootFileError::Invalid { path: path.to_owned(), source })
 }
 
-/// Puts the root into the store, if it is not there, and makes sure that it is the newest.
-///
-/// # Errors
-/// [`TrustError`]; nothing may be published then.
-pub async fn install(publisher: &Publisher) -> Result<(), TrustError> {
-    let root = &publisher.root;
+impl Publisher {
+    /// Puts the root from the file into the store, if it is not there, walks to the newest, and goes on under that one.
+    ///
+    /// # Errors
+    /// [`TrustError`]; nothing may be published then. Where the keys are not in the newest root, the roots are walked all the
+    /// same: history can be read.
+    pub async fn follow_roots(&mut self) -> Result<(), TrustError> {
+        self.walk_roots().await?;
+        self.keys.fit(self.root(), self.duty)?;
+        Ok(())
+    }
+
+    /// As [`Publisher::follow_roots`], for those who only read.
+    ///
+    /// # Errors
+    /// [`TrustError`] where the store fails, or has another root of the same version.
+    pub async fn walk_roots(&mut self) -> Result<(), TrustError> {
+        install(&self.store, self.roots.pinned()).await?;
+        let mut roots = Chain::clone(&self.roots);
+        let hops = roots.walk(&self.store).await?;
+        if hops > 0 {
+            let newest = roots.newest();
+            tracing::info!("Trust root version {} is in force, epoch {}", newest.version, newest.epoch);
+            self.roots = Arc::new(roots);
+        }
+        Ok(())
+    }
+}
+
+/// Puts `root` into the store, if it is not there, and makes sure that no other stands in its place.
+async fn install(store: &Store, root: &Verified<TrustRoot>) -> Result<(), TrustError> {
     let path = StorePath::Root { version: root.version };
     // Read first: a store that is away says so at once, while a write is pursued until it is known what came of it.
-    let standing = match publisher.store.read(&path, Limits::DEFAULT.root_max_bytes).await? {
-        Some(object) => Some(object.bytes),
-        None => match publisher.store.create(&path, root.bytes().clone()).await? {
+    let standing = match store.read(&path, Limits::DEFAULT.root_max_bytes).await {
+        Err(error) if is_oversized(&error) => return Err(TrustError::Conflict { object: path }),
+        Err(error) => return Err(error.into()),
+        Ok(Some(object)) => Some(object.bytes),
+        Ok(None) => match store.create(&path, root.bytes().clone()).await? {
             Created::Taken(standing) => Some(standing),
             Created::New | Created::Same => None,
         },
     };
-    if let Some(standing) = standing {
-        // One root may have been assembled twice from its signers' blocks, so what counts is what they signed.
-        let standing = Sealed::parse::<TrustRoot>(standing, &Limits::DEFAULT).map(|sealed| sealed.payload_digest());
-        if standing.ok() != Some(root.payload_digest()) {
-            return Err(TrustError::Conflict { object: path });
-        }
-    }
-    let Some(version) = root.version.checked_add(1) else { return Ok(()) };
-    let next = StorePath::Root { version };
-    let Some(object) = publisher.store.read(&next, Limits::DEFAULT.root_max_bytes).await? else { return Ok(()) };
-    match root.successor(object.bytes, &Limits::DEFAULT) {
-        Ok(_) => Err(TrustError::Superseded { version: root.version, object: next }),
-        Err(error) => {
-            tracing::warn!("Object {next} follows from no trust root, agents will pass over it: {error}");
-            Ok(())
-        }
-    }
-}
-
-/// Says why a trust root file is of no use.
-#[derive(Debug, thiserror::Error)]
-pub enum RootFileError {
-    /// It cannot be read.
-    #[error("trust root `{}` cannot be read", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It is no trust root, or not signed by its own keys.
-    #[error("trust root `{}` is of no use", path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: SealError,
-    },
-}
-
-/// Says why nothing may be published under a trust root.
-#[derive(Debug, thiserror::Error)]
-pub enum TrustError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Another root has the same version.
-    #[error("`{object}` in the store is another trust root of the same version")]
-    Conflict {
-        /// Where it stands.
-        object: StorePath,
-    },
-    /// The store has a newer root, signed as it must be.
-    #[error("trust root version {version} was followed by `{object}`")]
-    Superseded {
-        /// The version of the root in hand.
-        version: u64,
-        /// Where the newer one stands.
-        object: StorePath,
-    },
-}
-
-impl TrustError {
-    /// What the caller decides by.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            TrustError::Store(error) => error.into(),
-            TrustError::Conflict { .. } | TrustError::Superseded { .. } => ErrorKind::Refused,
-        }
-    }
-
-    /// What to do about it, where somebody can do something.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            TrustError::Store(_) => None,
-            TrustError::Conflict { .. } => {
-                Some("give this publisher the root that its agents trust, or another, empty store".to_owned())
-            }
-            TrustError::Superseded { .. } => {
-                Some("give this publisher the newer root, and keys that are in it".to_owned())
-            }
-        }
-    }
+    let Some(standing) = standing else { return Ok(()) };
+    // One root may have been assembled twice from its signers' blocks, so what counts is what they signed.
+    let standing = Sealed::parse::<TrustRoot>(standing, &Limits::DEFAULT).map(|sealed| sealed.payload_digest());
+    if standing.ok() == Some(root.payload_digest()) { Ok(()) } else { Err(TrustError::Conflict { object: path }) }
 }

@@ -118,7 +118,7 @@ impl Site {
         let mut standing = Vec::new();
         for region in ["eu", "us"] {
             let region = region.parse().expect("a region");
-            let records = history(publisher.store(), publisher.root(), &app, &region, Scope::Everything, 99).await;
+            let records = history(publisher.store(), publisher.roots(), &app, &region, Scope::Everything, 99).await;
             let line = |HistoryRecord { order, digest, kind, .. }| format!("{region} {order} {digest} {kind:?}");
             standing.extend(records.expect("a history").into_iter().map(line));
         }

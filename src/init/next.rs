@@ -41,6 +41,9 @@ fn tell_made(Made { site, home, branch, adopt, signer, choice, .. }: &Made<'_>) 
     out::talk(&format!("history   {history}"));
     out::talk(&format!("apps      {}", choice.in_words()));
     out::talk("warning   the trust root is one key that signs alone: fine for a first try, weak for a fleet");
+    out::talk(
+        "          docs/guide/keys.md says how two of three people sign; `driftless doctor` says what else is weak",
+    );
 }
 
 /// Each step with the commands below it.

@@ -1,36 +1,76 @@
 //! How commits are related, asked of the repository.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use git2::{ErrorCode, Oid, Repository};
-use schema::CommitId;
+use schema::{App, CommitId, Digest};
 
-use crate::publish::{Ancestry, AncestryError, Relation};
+use super::origin;
+use crate::overrides::Lifted;
+use crate::publish::{Ancestry, AncestryError, Origin, Relation};
 
 /// The history of one commit in one repository.
 pub(super) struct GitAncestry {
     /// The repository's folder. Opened for each question, because an open repository belongs to one thread.
     pub(super) objects: PathBuf,
     pub(super) tip: CommitId,
+    /// Moves that two principals lifted: what was left behind counts as history of what was published over it.
+    pub(super) lifted: Arc<[Lifted]>,
 }
 
 impl Ancestry for GitAncestry {
     fn relation(&self, standing: &CommitId) -> Result<Relation, AncestryError> {
         let related = Repository::open(&self.objects).and_then(|repository| {
-            if contains(&repository, &self.tip, standing)? {
+            let histories = Histories { repository: &repository, lifted: &self.lifted };
+            if histories.supersedes(&self.tip, standing)? {
                 Ok(Relation::Contained)
-            } else if contains(&repository, standing, &self.tip)? {
+            } else if histories.supersedes(standing, &self.tip)? {
                 Ok(Relation::Ahead)
             } else {
                 Ok(Relation::Apart)
             }
         });
-        related.map_err(|source| AncestryError { standing: standing.clone(), source })
+        related.map_err(|source| AncestryError { standing: standing.clone(), source: source.into() })
+    }
+
+    fn origin(&self, earlier: &CommitId, app: &App, digest: &Digest) -> Result<Option<Origin>, AncestryError> {
+        let origin = origin::origin(&self.objects, &self.tip, earlier, app, digest);
+        origin.map_err(|source| AncestryError { standing: earlier.clone(), source })
+    }
+}
+
+/// Histories in one repository, and across moves that were lifted.
+pub(super) struct Histories<'h> {
+    pub(super) repository: &'h Repository,
+    pub(super) lifted: &'h [Lifted],
+}
+
+impl Histories<'_> {
+    /// Whether `old` is `new`, or in its history, or was left behind for something in its history.
+    fn supersedes(&self, new: &CommitId, old: &CommitId) -> Result<bool, git2::Error> {
+        let mut reached = vec![new];
+        let mut untried: Vec<&Lifted> = self.lifted.iter().collect();
+        while let Some(from) = reached.pop() {
+            if contains(self.repository, from, old)? {
+                return Ok(true);
+            }
+            let mut still_untried = Vec::new();
+            for lifted in untried {
+                if contains(self.repository, from, &lifted.publish)? {
+                    reached.push(&lifted.over);
+                } else {
+                    still_untried.push(lifted);
+                }
+            }
+            untried = still_untried;
+        }
+        Ok(false)
     }
 }
 
 /// Whether `old` is `new` or in its history. A commit that the repository does not have is in none.
-fn contains(repository: &Repository, new: &CommitId, old: &CommitId) -> Result<bool, git2::Error> {
+pub(super) fn contains(repository: &Repository, new: &CommitId, old: &CommitId) -> Result<bool, git2::Error> {
     if new == old {
         return Ok(true);
     }
@@ -42,18 +82,18 @@ fn contains(repository: &Repository, new: &CommitId, old: &CommitId) -> Result<b
 
 /// The one of `commits` that has all others in its history.
 pub(super) fn newest_of<'c>(
-    repository: &Repository,
+    histories: &Histories<'_>,
     commits: impl Iterator<Item = &'c CommitId> + Clone,
 ) -> Result<Option<&'c CommitId>, git2::Error> {
     let mut newest: Option<&CommitId> = None;
     for commit in commits.clone() {
-        if newest.is_none_or(|newest| matches!(contains(repository, commit, newest), Ok(true))) {
+        if newest.is_none_or(|newest| matches!(histories.supersedes(commit, newest), Ok(true))) {
             newest = Some(commit);
         }
     }
     let Some(newest) = newest else { return Ok(None) };
     for commit in commits {
-        if !contains(repository, newest, commit)? {
+        if !histories.supersedes(newest, commit)? {
             return Ok(None);
         }
     }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use git2::Repository;
 use schema::{App, CommitId, Region};
 use store::{Store, StoreError};
 
-use super::ancestry;
+use super::ancestry::{self, Histories};
 use super::checkpoint::Checkpoint;
 use crate::blocking::blocking;
 use crate::config::Config;
+use crate::overrides::Lifted;
 use crate::proof::Base;
 use crate::publish::a_few_at_a_time;
 use crate::publisher::Publisher;
@@ -42,27 +44,41 @@ pub enum BaseError {
     },
 }
 
-/// Where judging has to begin. `objects` is the repository's folder.
-pub(super) async fn find(publisher: &Publisher, config: &Config, objects: PathBuf) -> Result<Base, BaseError> {
+/// Where judging has to begin. `objects` is the repository's folder, `lifted` what two principals let the branch leave behind.
+pub(super) async fn find(
+    publisher: &Publisher,
+    config: &Config,
+    objects: PathBuf,
+    lifted: Arc<[Lifted]>,
+) -> Result<Base, BaseError> {
     let folder = config.state.clone();
-    if let Some(Checkpoint { tip, release_seq }) = blocking(move || Checkpoint::read(&folder)).await {
+    if let Some(Checkpoint { tip, release_seq, .. }) = blocking(move || Checkpoint::read(&folder)).await {
         return Ok(Base::Published { commit: tip, release_seq: Some(release_seq) });
     }
+    if !publisher.duty.believes_pointers() {
+        return Ok(configured(config));
+    }
     let places = places(&publisher.store).await?;
-    let states = places.iter().map(|(app, region)| region::settle(publisher, app, region));
+    let states = places.iter().map(|(app, region)| region::look(publisher, app, region));
     let mut commits = BTreeSet::new();
     for state in a_few_at_a_time(states.collect()).await {
         commits.extend(state.map_err(Box::new)?.newest.map(|newest| newest.commit.clone()));
     }
     if commits.is_empty() {
-        return Ok(config.source.adopt.clone().map_or(Base::Beginning, Base::Adopted));
+        return Ok(configured(config));
     }
     let newest = blocking(move || {
         let repository = Repository::open(objects).map_err(BaseError::Repository)?;
-        let newest = ancestry::newest_of(&repository, commits.iter()).map_err(BaseError::Repository)?.cloned();
+        let histories = Histories { repository: &repository, lifted: &lifted };
+        let newest = ancestry::newest_of(&histories, commits.iter()).map_err(BaseError::Repository)?.cloned();
         newest.ok_or(BaseError::Apart { commits })
     });
     Ok(Base::Published { commit: newest.await?, release_seq: None })
+}
+
+/// Where judging begins by the configuration alone, whatever was published.
+pub(super) fn configured(config: &Config) -> Base {
+    config.source.adopt.clone().map_or(Base::Beginning, Base::Adopted)
 }
 
 /// Makes sure that the store is not a new one where `published` was published before: in an empty store every region would

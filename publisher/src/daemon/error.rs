@@ -1,16 +1,18 @@
 //! Why a look at the branch did not end with its tip published. Never the end of the daemon.
 
-use std::path::PathBuf;
-
 use schema::CommitId;
 
 use super::base::BaseError;
+use crate::causes::causes;
 use crate::compile::CompileError;
 use crate::kind::ErrorKind;
-use crate::proof::{FirstSeenError, ProofError};
+use crate::ledger::LedgerError;
+use crate::overrides::RefusedOverride;
+use crate::proof::ProofError;
 use crate::publish::Moved;
+use crate::rebuild::RebuildError;
 use crate::region::RegionError;
-use crate::signers::allowed::InvalidPolicy;
+use crate::signers::PolicyError;
 use crate::source::SourceError;
 use crate::start::StartError;
 use crate::trust::TrustError;
@@ -30,27 +32,12 @@ pub enum LookError {
     /// What was published last.
     #[error("where judging has to begin is not known")]
     Base(#[from] BaseError),
-    /// The signer policy is missing or unreadable. Then nobody may sign.
-    #[error("the signer policy `{}` cannot be read", path.display())]
-    PolicyFile {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The signer policy is wrong.
-    #[error("the signer policy `{}` is of no use", path.display())]
-    Policy {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        #[source]
-        source: InvalidPolicy,
-    },
-    /// The record of first sights.
+    /// The signer policy is missing or wrong. Then nobody may sign.
     #[error(transparent)]
-    FirstSeen(#[from] FirstSeenError),
+    Policy(#[from] PolicyError),
+    /// What the publisher remembers: first sights, revoked keys, lifted force-pushes.
+    #[error(transparent)]
+    Record(#[from] LedgerError),
     /// A commit that nobody may publish.
     #[error("commit {} is not published", commit.short())]
     Proof {
@@ -59,6 +46,8 @@ pub enum LookError {
         /// Why.
         #[source]
         source: Box<ProofError>,
+        /// The overrides that there are and that do not lift this force-push.
+        overrides: Vec<RefusedOverride>,
     },
     /// A commit that does not compile.
     #[error("commit {} is not published", commit.short())]
@@ -69,6 +58,9 @@ pub enum LookError {
         #[source]
         source: CompileError,
     },
+    /// What was offered for the commit is not what it compiles to, or cannot be looked at.
+    #[error(transparent)]
+    Rebuild(#[from] Box<RebuildError>),
     /// Regions that stay as they are.
     #[error("commit {} is not published everywhere ({} of {regions} regions fail)", commit.short(), 1 + others.len())]
     Regions {
@@ -96,12 +88,13 @@ impl LookError {
             LookError::Base(BaseError::Store(error)) => error.into(),
             LookError::Base(BaseError::Region(error)) => error.kind(),
             LookError::Base(BaseError::Apart { .. } | BaseError::StoreEmptied { .. }) => ErrorKind::Refused,
-            LookError::Base(BaseError::Repository(_)) | LookError::FirstSeen(_) => ErrorKind::Unexpected,
-            LookError::PolicyFile { .. } | LookError::Policy { .. } => ErrorKind::Refused,
+            LookError::Base(BaseError::Repository(_)) | LookError::Record(_) => ErrorKind::Unexpected,
+            LookError::Policy(_) => ErrorKind::Refused,
             LookError::Proof { source, .. } if matches!(**source, ProofError::FirstSeen(_)) => ErrorKind::Unexpected,
             LookError::Proof { source, .. } if source.is_damage() => ErrorKind::Unexpected,
             LookError::Compile { source: CompileError::Unreadable(_), .. } => ErrorKind::Unexpected,
             LookError::Proof { .. } | LookError::Compile { .. } => ErrorKind::Refused,
+            LookError::Rebuild(error) => error.kind(),
             LookError::Regions { first, .. } => first.kind(),
         }
     }
@@ -111,6 +104,7 @@ impl LookError {
         match self {
             LookError::Trust(error) => error.hint(),
             LookError::Regions { first, .. } => first.hint(),
+            LookError::Rebuild(error) => error.hint(),
             LookError::Base(BaseError::Region(error)) => error.hint(),
             LookError::Base(BaseError::Apart { .. }) => Some(
                 "fetch them if another publisher is ahead; if the branch was rewritten on purpose, merge them back into it \
@@ -122,13 +116,15 @@ impl LookError {
                  begin anew all the same, remove `published.json` from the state folder and start again"
                     .to_owned(),
             ),
-            LookError::PolicyFile { .. } | LookError::Policy { .. } => {
+            LookError::Policy(_) => {
                 Some("until it names who may sign, nothing new is published".to_owned())
             }
-            LookError::Proof { source, .. } if source.is_force_push() => Some(
-                "push the published commit back, or merge it into the branch (`git merge -s ours` keeps the new content)"
-                    .to_owned(),
-            ),
+            LookError::Proof { source, overrides, .. } if source.force_push().is_some() => {
+                let ways = "push the published commit back, or merge it into the branch (`git merge -s ours` keeps the new \
+                            content), or let two principals sign an override";
+                let tried = overrides.iter().map(|refused| format!("; {}", causes(refused).join(": ")));
+                Some(std::iter::once(ways.to_owned()).chain(tried).collect())
+            }
             LookError::Proof { .. } => Some("the last published commit stays; put a signed commit in its place".to_owned()),
             LookError::Compile { source: CompileError::Refused(_), .. } => {
                 Some("the last published commit stays; `driftless compile` lists all that is wrong with this one".to_owned())

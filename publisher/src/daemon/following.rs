@@ -10,41 +10,52 @@ use super::ancestry::GitAncestry;
 use super::base::{self, BaseError, places};
 use super::checkpoint::Checkpoint;
 use super::error::LookError;
+use super::notes;
 use super::pace::Backoff;
 use super::prove::{Proven, prove};
+use super::rules::Rules;
 use crate::blocking::blocking;
-use crate::causes::causes;
 use crate::compile::Compilation;
 use crate::config::Config;
+use crate::duty::Duty;
 use crate::kind::ErrorKind;
 use crate::proof::{Base, VerifiedCommit};
-use crate::publish::{Ancestry, Report, publish, refresh};
+use crate::publish::{Ancestry, Report, publish};
 use crate::publisher::Publisher;
+use crate::rebuild::rebuild;
 use crate::source::Source;
 use crate::start::StartError;
-use crate::trust;
 
 /// A branch that is followed.
 pub(super) struct Following {
     config: Arc<Config>,
-    publisher: Publisher,
+    pub(super) publisher: Publisher,
     source: Option<Source>,
-    root_installed: bool,
+    /// Whether the newest trust root was looked for since pointers were looked after.
+    pub(super) roots_followed: bool,
+    /// Version of the trust root for which all that is within reach was sealed again.
+    pub(super) resealed: Option<u64>,
+    /// What was said of that last.
+    pub(super) resealing: Vec<String>,
+    /// The commit to look at in the place of the branch's tip.
+    chosen: Option<CommitId>,
     /// The commit that was published last, by this process or before it, as far as is known.
     published: Option<CommitId>,
-    good: Option<Good>,
+    pub(super) good: Option<Good>,
     refused: Option<Refused>,
     /// The tip for which the mirror was fetched anew: once is enough to find out whether that helps.
     refetched: Option<CommitId>,
 }
 
 /// The last tip that was proven and compiled.
-struct Good {
-    commit: VerifiedCommit,
-    compilation: Arc<Compilation>,
-    ancestry: Arc<dyn Ancestry>,
+pub(super) struct Good {
+    pub(super) commit: VerifiedCommit,
+    pub(super) compilation: Arc<Compilation>,
+    pub(super) ancestry: Arc<dyn Ancestry>,
     /// Whether every region has it.
-    everywhere: bool,
+    pub(super) everywhere: bool,
+    /// What is worth knowing of the rules it was judged by.
+    notes: Vec<String>,
 }
 
 /// A tip that was refused. Judging it again costs as much as the first time, and seldom helps.
@@ -62,17 +73,20 @@ pub(super) enum Sight {
     StillRefused,
     /// A tip that is published now.
     Tip(Looked),
+    /// A tip that waits for other signers.
+    Waiting(Looked),
 }
 
 /// What a look at the branch led to.
 #[derive(Debug)]
 pub struct Looked {
-    /// The tip, published.
+    /// The tip; published, unless the report has something that is waited for.
     pub commit: CommitId,
     /// What was done about it.
     pub report: Report,
     /// What is as it should be and yet worth knowing, one sentence each: regions that left the configuration, bundles that
-    /// were taken back by hand.
+    /// were taken back by hand, rules that let more pass than the usual ones, other signers that are waited for, a trust root
+    /// that expires soon.
     pub notes: Vec<String>,
 }
 
@@ -84,18 +98,28 @@ impl Following {
             Ok(()) => Ok(Checkpoint::read(&path)),
             Err(source) => Err(StartError::State { path, source }),
         });
-        let published = checkpoint.await?.map(|checkpoint| checkpoint.tip);
+        let checkpoint = checkpoint.await?;
+        let publisher = publisher.remembering(checkpoint.as_ref().map(Checkpoint::orders).unwrap_or_default());
+        let published = checkpoint.map(|checkpoint| checkpoint.tip);
         let config = Arc::new(config);
         Ok(Following {
             config,
             publisher,
             source: None,
-            root_installed: false,
+            roots_followed: false,
+            resealed: None,
+            resealing: Vec::new(),
+            chosen: None,
             published,
             good: None,
             refused: None,
             refetched: None,
         })
+    }
+
+    /// Looks at `commit` in the place of the branch's tip, judges all of its history, and remembers nothing of it.
+    pub(super) fn choose(&mut self, commit: CommitId) {
+        self.chosen = Some(commit);
     }
 
     /// Repository and branch, for people.
@@ -109,6 +133,11 @@ impl Following {
 
     pub(super) fn now(&self) -> Timestamp {
         self.publisher.now()
+    }
+
+    /// What is worth knowing of the trust root in force.
+    pub(super) fn note_on_root(&self) -> Option<String> {
+        notes::of_root(self.publisher.root(), self.now())
     }
 
     /// The commit that was published last, by this process or before it, as far as is known.
@@ -131,10 +160,7 @@ impl Following {
 
     /// Looks at the tip, and publishes it if it is new or was not published everywhere.
     pub(super) async fn look(&mut self) -> Result<Sight, LookError> {
-        if !self.root_installed {
-            trust::install(&self.publisher).await?;
-            self.root_installed = true;
-        }
+        self.follow_roots().await?;
         let tip = self.tip().await?;
         if self.good.as_ref().is_some_and(|good| good.everywhere && *good.commit.id() == tip) {
             return Ok(Sight::Unchanged);
@@ -145,7 +171,8 @@ impl Following {
         match self.take(&tip).await {
             Ok(looked) => {
                 self.refused = None;
-                Ok(Sight::Tip(looked))
+                let is_waiting = !looked.report.waiting.is_empty();
+                Ok(if is_waiting { Sight::Waiting(looked) } else { Sight::Tip(looked) })
             }
             Err(error) => {
                 if error.is_damage() && self.refetched.as_ref() != Some(&tip) {
@@ -157,48 +184,13 @@ impl Following {
         }
     }
 
-    /// Repairs pointers and signs old ones afresh, whatever the branch is at.
-    pub(super) async fn keep(&mut self) -> Report {
-        // Somebody may have put a newer root into the store since.
-        self.root_installed = false;
-        let mut report = Report::default();
-        if let Err(error) = self.check_store().await {
-            tracing::warn!("Pointers are not looked after for now: {}", causes(&error).join(": "));
-            // The next look takes the tip again, and says what is in the way.
-            self.good.iter_mut().for_each(|good| good.everywhere = false);
-            return report;
-        }
-        // Where it is not everywhere yet, the next look goes on with that.
-        if let Some(good) = self.good.as_mut().filter(|good| good.everywhere) {
-            report = publish(&self.publisher, &good.commit, &good.compilation, &good.ancestry).await;
-            if report.failed.is_empty() {
-                return report;
-            }
-            // The next look takes the tip again, and says what is in the way.
-            good.everywhere = false;
-        }
-        // What is published stays fresh even where nothing may be published. Until a commit was good, that is all there is.
-        let places = match &self.good {
-            Some(good) => Ok(good.compilation.bundles.keys().cloned().collect()),
-            None => places(&self.publisher.store).await,
-        };
-        match places {
-            Ok(places) => {
-                let refreshed = refresh(&self.publisher, places).await;
-                report.refreshed.extend(refreshed.refreshed);
-                report.failed = refreshed.failed;
-            }
-            Err(error) => tracing::warn!("Pointers are not signed afresh for now: {}", causes(&error).join(": ")),
-        }
-        report
-    }
-
     async fn tip(&mut self) -> Result<CommitId, LookError> {
         let source = match &mut self.source {
             Some(source) => source,
             none => none.insert(Source::open(self.config.source()).await?),
         };
-        Ok(source.tip().await?)
+        let tip = source.tip().await?;
+        Ok(self.chosen.clone().unwrap_or(tip))
     }
 
     /// Proves, compiles and publishes `tip`.
@@ -208,7 +200,12 @@ impl Following {
             self.good = Some(self.prove(tip).await?);
         }
         let good = self.good.as_mut().expect("it was just proven");
-        let report = publish(&self.publisher, &good.commit, &good.compilation, &good.ancestry).await;
+        let report = match self.publisher.duty {
+            Duty::Rebuild => {
+                rebuild(&self.publisher, &good.commit, &good.compilation, &good.ancestry).await.map_err(Box::new)?
+            }
+            _ => publish(&self.publisher, &good.commit, &good.compilation, &good.ancestry).await,
+        };
         let bundles = &good.compilation.bundles;
         let mut failed = report.failed.into_iter();
         if let Some(first) = failed.next() {
@@ -220,30 +217,38 @@ impl Following {
                 others: failed.collect(),
             });
         }
-        good.everywhere = true;
-        self.published = Some(tip.clone());
-        let checkpoint = Checkpoint { tip: tip.clone(), release_seq: good.commit.release_seq() };
-        let folder = self.config.state.clone();
-        if let Err(error) = blocking(move || checkpoint.write(&folder)).await {
-            tracing::warn!("The checkpoint is not written, so the next start judges more commits again: {error}");
+        let report = Report { failed: Vec::new(), ..report };
+        good.everywhere = report.waiting.is_empty();
+        if good.everywhere && self.chosen.is_none() {
+            self.remember_published(&report).await;
         }
         let standing = places(&self.publisher.store).await.unwrap_or_else(|error| {
             // Everything is published, so this is no reason to say that it is not.
             tracing::warn!("Whether the store has more than the configuration is not known: {error}");
             Vec::new()
         });
-        let vanished = standing.iter().filter(|place| !bundles.contains_key(place)).map(|(app, region)| {
-            format!("app `{app}` in region `{region}` is not in the configuration any more; its pointer stays as it is")
-        });
-        let blocked = report.blocked.iter().map(|blocked| {
-            let (app, region, bundle) = (&blocked.app, &blocked.region, blocked.digest.short());
-            format!("app `{app}` in region `{region}` does not get bundle {bundle}: it was taken back by hand")
-        });
-        let notes = vanished.chain(blocked).collect();
-        Ok(Looked { commit: tip.clone(), notes, report: Report { failed: Vec::new(), ..report } })
+        if self.publisher.duty == Duty::Rebuild && self.chosen.is_none() {
+            self.reseal().await;
+        }
+        let good = self.good.as_ref().expect("it was just published");
+        let notes = notes::of(&report, &good.notes, &good.compilation, &standing);
+        Ok(Looked { commit: tip.clone(), notes, report })
     }
 
-    async fn check_store(&self) -> Result<(), BaseError> {
+    /// Remembers that the tip is published, and what regions are at since.
+    async fn remember_published(&mut self, report: &Report) {
+        let good = self.good.as_ref().expect("it was just published");
+        let (tip, release_seq) = (good.commit.id().clone(), good.commit.release_seq());
+        self.published = Some(tip.clone());
+        self.publisher = self.publisher.clone().remembering_also(&report.orders);
+        let checkpoint = Checkpoint::at(tip, release_seq, &self.publisher.remembered);
+        let folder = self.config.state.clone();
+        if let Err(error) = blocking(move || checkpoint.write(&folder)).await {
+            tracing::warn!("The checkpoint is not written, so the next start judges more commits again: {error}");
+        }
+    }
+
+    pub(super) async fn check_store(&self) -> Result<(), BaseError> {
         match &self.published {
             Some(published) => base::check_not_emptied(&self.publisher.store, published).await,
             None => Ok(()),
@@ -253,16 +258,22 @@ impl Following {
     async fn prove(&mut self, tip: &CommitId) -> Result<Good, LookError> {
         let source = self.source.as_ref().expect("the tip was read from it");
         let objects = source.objects_path();
-        let base = base::find(&self.publisher, &self.config, objects.clone()).await?;
+        let (config, now) = (Arc::clone(&self.config), self.publisher.now());
+        let rules = blocking(move || Rules::read(&config, now)).await?;
+        let moves = rules.moves();
+        let base = match &self.chosen {
+            Some(_) => base::configured(&self.config),
+            None => base::find(&self.publisher, &self.config, objects.clone(), Arc::clone(&moves)).await?,
+        };
         if let Base::Published { commit, .. } = &base {
             self.published.get_or_insert_with(|| commit.clone());
         }
         let previous = self.good.as_ref().map(|good| Arc::clone(&good.compilation));
         let config = Arc::clone(&self.config);
-        let Proven { commit, compilation } =
-            prove(config, objects.clone(), base, tip.clone(), previous, self.publisher.now()).await?;
-        let ancestry: Arc<dyn Ancestry> = Arc::new(GitAncestry { objects, tip: tip.clone() });
-        Ok(Good { commit, compilation: Arc::new(compilation), ancestry, everywhere: false })
+        let Proven { commit, compilation, notes } =
+            prove(config, objects.clone(), rules, base, tip.clone(), previous, now).await?;
+        let ancestry: Arc<dyn Ancestry> = Arc::new(GitAncestry { objects, tip: tip.clone(), lifted: moves });
+        Ok(Good { commit, compilation: Arc::new(compilation), ancestry, everywhere: false, notes })
     }
 
     /// Throws away the mirror in which objects of `tip` are damaged or missing. The next look fetches all of it.

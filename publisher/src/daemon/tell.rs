@@ -36,6 +36,8 @@ pub enum Event {
 pub(super) struct Teller {
     status: watch::Sender<PublisherStatus>,
     events: Option<mpsc::UnboundedSender<Event>>,
+    /// The note on the trust root, which comes with time and not with a tip.
+    of_root: Option<String>,
 }
 
 impl Teller {
@@ -45,7 +47,7 @@ impl Teller {
         events: Option<mpsc::UnboundedSender<Event>>,
     ) -> Teller {
         status.send_modify(|status| status.source = source);
-        Teller { status, events }
+        Teller { status, events, of_root: None }
     }
 
     /// What was published before, also where nothing of this process was.
@@ -56,6 +58,21 @@ impl Teller {
                 status.published = published.cloned();
             }
             is_news
+        });
+    }
+
+    /// What is worth knowing of the trust root by now.
+    pub(super) fn root(&mut self, note: Option<String>) {
+        if note == self.of_root {
+            return;
+        }
+        if let Some(note) = &note {
+            tracing::warn!("Note: {note}");
+        }
+        let before = std::mem::replace(&mut self.of_root, note);
+        self.status.send_modify(|status| {
+            status.notes.retain(|standing| Some(standing) != before.as_ref());
+            status.notes.extend(self.of_root.clone());
         });
     }
 
@@ -79,6 +96,15 @@ impl Teller {
             status.published = Some(looked.commit.clone());
             status.published_at = Some(now);
         });
+        self.moved(&looked.commit, &looked.report.moved);
+        self.refreshed(&looked.report.refreshed);
+        self.noted(&looked.commit, &looked.notes);
+        self.well();
+    }
+
+    /// The tip waits for other signers: no problem of ours, but worth a note.
+    pub(super) fn waiting(&self, looked: &Looked, now: Timestamp) {
+        self.status.send_modify(|status| status.last_look = Some(now));
         self.moved(&looked.commit, &looked.report.moved);
         self.refreshed(&looked.report.refreshed);
         self.noted(&looked.commit, &looked.notes);
@@ -128,7 +154,7 @@ impl Teller {
         for note in notes.iter().filter(|note| !known.contains(note)) {
             tracing::warn!("Note on commit {}: {note}", commit.short());
         }
-        self.status.send_modify(|status| status.notes = notes.to_vec());
+        self.status.send_modify(|status| status.notes = notes.iter().chain(&self.of_root).cloned().collect());
     }
 
     fn well(&self) {
@@ -206,6 +232,21 @@ mod tests {
         teller.failed(&apart("b"), since(5));
         let said = std::iter::from_fn(|| received.try_recv().ok()).count();
         assert_eq!(said, 3, "a, then b, then b after all was well");
+    }
+
+    #[test]
+    fn a_note_on_the_root_comes_and_goes_with_time_whatever_the_tip_has() {
+        let (status, watched) = watch::channel(PublisherStatus::default());
+        let mut teller = Teller::new("a repository".to_owned(), status, None);
+        let commit: CommitId = "a".repeat(40).parse().expect("an id");
+        let notes = || watched.borrow().notes.clone();
+        teller.root(Some("in less than 60 days".to_owned()));
+        teller.noted(&commit, &["of the tip".to_owned()]);
+        assert_eq!(notes(), ["of the tip", "in less than 60 days"]);
+        teller.root(Some("in less than 30 days".to_owned()));
+        assert_eq!(notes(), ["of the tip", "in less than 30 days"]);
+        teller.root(None);
+        assert_eq!(notes(), ["of the tip"]);
     }
 
     #[test]

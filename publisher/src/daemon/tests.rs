@@ -1,7 +1,10 @@
+mod policy;
+mod roles;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use schema::{CommitId, Generation, Region, StorePath, TreeId, Verified};
+use schema::{CommitId, Generation, Region, StorePath, TreeId, TrustRoot, Verified};
 use store::{Store, StoreUrl};
 use tokio::task::JoinSet;
 
@@ -9,8 +12,8 @@ use super::*;
 use crate::bench;
 use crate::fixture::Repo;
 use crate::history::{Scope, history};
-use crate::keys::Keys;
 use crate::rollback::{RollbackTarget, rollback};
+use crate::signers::PolicyError;
 use schema::keys::SecretKey;
 
 const DOCUMENT: &str = "regions: { eu: {}, us: {} }\napps: { web: { path: web } }\n";
@@ -20,26 +23,29 @@ struct Site {
     repo: Repo,
     tip: Option<CommitId>,
     seconds: i64,
+    root_key: SecretKey,
+    /// What `trust.root` says.
+    root: TrustRoot,
 }
 
 impl Site {
     fn new() -> Site {
         let repo = Repo::new();
         let folder = repo.folder.path();
-        let (root_key, keys) =
-            (SecretKey::generate(), Keys { release: SecretKey::generate(), pointer: SecretKey::generate() });
+        let (root_key, keys) = (SecretKey::generate(), bench::keys());
         let write =
             |name: &str, content: &[u8]| std::fs::write(folder.join(name), content).expect("a temporary folder");
-        write("release.key", keys.release.to_file_text().as_bytes());
-        write("pointer.key", keys.pointer.to_file_text().as_bytes());
-        write("trust.root", Verified::seal(bench::root(&root_key, &keys), &[&root_key]).bytes());
+        write("release.key", keys.release[0].to_file_text().as_bytes());
+        write("pointer.key", keys.pointer[0].to_file_text().as_bytes());
+        let root = bench::root(&root_key, &keys);
+        write("trust.root", Verified::seal(root.clone(), &[&root_key]).bytes());
         write("signers", repo.policy().as_bytes());
         write(
             "publisher.yaml",
             b"source: { repository: config.git, poll: 100ms }\nsigners: signers\nstore: store\nstate: state\n\
               root: trust.root\nkeys: { release: release.key, pointer: pointer.key }\n",
         );
-        Site { repo, tip: None, seconds: 1_700_000_000 }
+        Site { repo, tip: None, seconds: 1_700_000_000, root_key, root }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -79,7 +85,7 @@ impl Site {
         let mut standing = Vec::new();
         for region in ["eu", "us"] {
             let region: Region = region.parse().expect("a region");
-            let newest = history(publisher.store(), publisher.root(), &bench::app(), &region, Scope::Everything, 1)
+            let newest = history(publisher.store(), publisher.roots(), &bench::app(), &region, Scope::Everything, 1)
                 .await
                 .expect("a history");
             standing.extend(newest.into_iter().map(|record| (record.order.generation.number(), record.commit)));
@@ -88,11 +94,15 @@ impl Site {
     }
 
     fn start(&self) -> Running {
+        Site::run(self.config(), self.publisher())
+    }
+
+    fn run(config: Config, publisher: Publisher) -> Running {
         let (status, watched) = watch::channel(PublisherStatus::default());
         let (events, received) = mpsc::unbounded_channel();
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(run(self.config(), self.publisher(), status, Some(events), shutdown.clone()));
+        tasks.spawn(run(config, publisher, status, Some(events), shutdown.clone()));
         Running { tasks, status: watched, events: received, shutdown }
     }
 }
@@ -224,6 +234,27 @@ async fn f43_a_store_that_was_emptied_is_not_begun_anew() {
 }
 
 #[tokio::test]
+async fn f43_a_region_that_vanished_is_not_begun_anew() {
+    let mut site = Site::new();
+    let first = site.commit("1");
+    site.once().await.expect("published");
+    let (eu, away) = (site.path("store/v1/apps/web/regions/eu"), site.path("away"));
+    std::fs::rename(&eu, &away).expect("what is in the store can be moved away");
+    site.commit("2");
+    for _ in 0..2 {
+        let refused = site.once().await.expect_err("agents of that region would refuse a first generation");
+        let LookError::Regions { first, .. } = &refused else { panic!("{refused:?}") };
+        assert!(matches!(first.fault, crate::region::RegionFault::Vanished { order } if order == schema::Order::FIRST));
+        assert_eq!((refused.kind(), refused.hint().is_some()), (ErrorKind::Refused, true));
+    }
+    assert_eq!(site.standing().await, [(1, first)], "and no other region moved");
+    std::fs::rename(&away, &eu).expect("and it can come back");
+    site.once().await.expect("all is well");
+    let second = site.tip.clone().expect("just committed");
+    assert_eq!(site.standing().await, [(2, second.clone()), (2, second)]);
+}
+
+#[tokio::test]
 async fn a_commit_that_does_not_compile_is_refused_whole() {
     let mut site = Site::new();
     let good = site.commit("1");
@@ -240,10 +271,13 @@ async fn without_a_policy_nobody_may_sign() {
     let mut site = Site::new();
     site.commit("1");
     std::fs::write(site.path("signers"), "# nobody\n").expect("writable");
-    assert!(matches!(site.once().await, Err(LookError::Policy { .. })));
+    assert!(matches!(site.once().await, Err(LookError::Policy(PolicyError::Invalid { .. }))));
     std::fs::remove_file(site.path("signers")).expect("it was there");
     let refused = site.once().await.expect_err("fail closed");
-    assert!(matches!(refused, LookError::PolicyFile { .. }) && refused.hint().is_some(), "{refused:?}");
+    assert!(
+        matches!(refused, LookError::Policy(PolicyError::Unreadable { .. })) && refused.hint().is_some(),
+        "{refused:?}"
+    );
     assert_eq!(site.standing().await, []);
 }
 
@@ -293,7 +327,7 @@ async fn f32_a_branch_moved_back_is_refused_even_if_the_state_is_lost() {
     site.repo.force("main", &first);
     for _ in 0..2 {
         let refused = site.once().await.expect_err("a rewind");
-        assert!(matches!(&refused, LookError::Proof { source, .. } if source.is_force_push()), "{refused:?}");
+        assert!(matches!(&refused, LookError::Proof { source, .. } if source.force_push().is_some()), "{refused:?}");
         std::fs::remove_dir_all(site.path("state")).expect("the state folder");
     }
     assert_eq!(site.standing().await, [(1, second.clone()), (1, second)]);

@@ -53,18 +53,32 @@ fn every_row_of_the_table() {
         ("the bundle and the epoch are new", 3, 2, young, Plan::Publish { order: order(2, 1, 1) }),
     ];
     for (row, wanted, epoch, now, expected) in rows {
-        assert_eq!(plan(Some(&standing), &digest(wanted), Epoch::new(epoch), now, &FRESHNESS), Ok(expected), "{row}");
+        assert_eq!(
+            plan(Some((&standing, Vouching::InForce)), &digest(wanted), Epoch::new(epoch), now, &FRESHNESS),
+            Ok(expected),
+            "{row}"
+        );
     }
     assert_eq!(plan(None, &digest(1), Epoch::new(3), young, &FRESHNESS), Ok(Plan::Publish { order: order(3, 1, 1) }));
 }
 
 #[test]
+fn what_agents_no_longer_believe_is_said_again_at_once() {
+    let standing = pointer(order(1, 4, 7), 1, &[2]);
+    let plan =
+        |wanted| plan(Some((&standing, Vouching::Superseded)), &digest(wanted), Epoch::FIRST, start(), &FRESHNESS);
+    assert_eq!(plan(1), Ok(Plan::Refresh { order: order(1, 4, 8) }));
+    assert_eq!(plan(2), Ok(Plan::Blocked { refresh: Some(order(1, 4, 8)) }));
+    assert_eq!(plan(3), Ok(Plan::Publish { order: order(1, 5, 1) }));
+}
+
+#[test]
 fn the_last_generation_is_an_error_and_not_a_wrap() {
     let last = pointer(order(1, u64::MAX, 1), 1, &[]);
-    let refused = plan(Some(&last), &digest(2), Epoch::FIRST, start(), &FRESHNESS);
+    let refused = plan(Some((&last, Vouching::InForce)), &digest(2), Epoch::FIRST, start(), &FRESHNESS);
     assert_eq!(refused, Err(OrdersUsedUp { newest: order(1, u64::MAX, 1) }));
     // A new epoch gets out of it.
-    let recovered = plan(Some(&last), &digest(2), Epoch::new(2), start(), &FRESHNESS);
+    let recovered = plan(Some((&last, Vouching::InForce)), &digest(2), Epoch::new(2), start(), &FRESHNESS);
     assert_eq!(recovered, Ok(Plan::Publish { order: order(2, 1, 1) }));
 }
 
@@ -77,7 +91,7 @@ proptest! {
         let newest = pointer(order(epoch, generation, serial), stable, &withdrawn);
         let in_force = Epoch::new(epoch + ahead);
         let now = start().after(Duration::from_secs(minutes * 60));
-        let plan = plan(Some(&newest), &digest(wanted), in_force, now, &FRESHNESS).expect("numbers are left");
+        let plan = plan(Some((&newest, Vouching::InForce)), &digest(wanted), in_force, now, &FRESHNESS).expect("numbers are left");
         let planned = match plan {
             Plan::Unchanged => None,
             Plan::Blocked { refresh } => refresh,

@@ -4,43 +4,22 @@
 //! so neither a later look nor a second process that writes the same file moves a commit's time.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schema::{CommitId, Timestamp};
+
+use crate::ledger::{Ledger, LedgerError, LedgerName};
+
+const NAME: LedgerName = LedgerName {
+    of: "first-seen commits",
+    remedy: "restore the file from a backup, or remove it: what is not published yet then counts as first seen now",
+};
 
 /// When commits were first seen by this publisher.
 #[derive(Debug)]
 pub struct FirstSeen {
-    path: PathBuf,
-    file: File,
+    ledger: Ledger,
     times: HashMap<CommitId, Timestamp>,
-}
-
-/// Says why the record of first sights cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FirstSeenError {
-    /// The file cannot be read or written.
-    #[error("the record of first-seen commits `{}` cannot be {attempted}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// `opened`, `read` or `written`.
-        attempted: &'static str,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// A line that is not the last is damaged.
-    #[error("line {line} of the record of first-seen commits `{}` is damaged; restore the file from a backup, or remove it: \
-             what is not published yet then counts as first seen now", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Counting from one.
-        line: usize,
-    },
 }
 
 impl FirstSeen {
@@ -49,46 +28,28 @@ impl FirstSeen {
     /// A last line that a crash cut short is taken off: its commit was not judged yet.
     ///
     /// # Errors
-    /// [`FirstSeenError`]: the file is out of reach or damaged.
-    pub fn open(path: &Path) -> Result<FirstSeen, FirstSeenError> {
-        let io = |attempted| move |source| FirstSeenError::Io { path: path.to_owned(), attempted, source };
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io("opened"))?;
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(io("read"))?;
-        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        if whole < text.len() {
-            file.set_len(whole as u64).and_then(|()| file.sync_all()).map_err(io("written"))?;
-        }
-        file.seek(SeekFrom::End(0)).map_err(io("read"))?;
-        // The folder is synced so that the file itself outlasts a crash.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("opened"))?;
-
+    /// [`LedgerError`]: the file is out of reach or damaged.
+    pub fn open(path: &Path) -> Result<FirstSeen, LedgerError> {
+        let (ledger, lines) = Ledger::open(path, NAME, parse_line)?;
         let mut times = HashMap::new();
-        for (at, line) in text[..whole].split_inclusive(|&byte| byte == b'\n').enumerate() {
-            let (commit, time) =
-                parse_line(line).ok_or_else(|| FirstSeenError::Damaged { path: path.to_owned(), line: at + 1 })?;
+        for (commit, time) in lines {
             times.entry(commit).or_insert(time);
         }
-        Ok(FirstSeen { path: path.to_owned(), file, times })
+        Ok(FirstSeen { ledger, times })
     }
 
     /// Records `now` for those of `commits` that are new, and syncs once.
     ///
     /// # Errors
-    /// [`FirstSeenError::Io`]; nothing is remembered then, so a later try records all of them again.
+    /// [`LedgerError::Io`]; nothing is remembered then, so a later try records all of them again.
     pub fn record<'c>(
         &mut self,
         commits: impl Iterator<Item = &'c CommitId>,
         now: Timestamp,
-    ) -> Result<(), FirstSeenError> {
+    ) -> Result<(), LedgerError> {
         let fresh: Vec<&CommitId> = commits.filter(|commit| !self.times.contains_key(*commit)).collect();
-        if fresh.is_empty() {
-            return Ok(());
-        }
         let lines: String = fresh.iter().map(|commit| format!("{commit} {now}\n")).collect();
-        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(|source| FirstSeenError::Io { path: self.path.clone(), attempted: "written", source })?;
+        self.ledger.append(&lines)?;
         self.times.extend(fresh.into_iter().map(|commit| (commit.clone(), now)));
         Ok(())
     }
@@ -99,14 +60,15 @@ impl FirstSeen {
     }
 }
 
-fn parse_line(line: &[u8]) -> Option<(CommitId, Timestamp)> {
-    let (commit, time) = str::from_utf8(line).ok()?.strip_suffix('\n')?.split_once(' ')?;
+fn parse_line(line: &str) -> Option<(CommitId, Timestamp)> {
+    let (commit, time) = line.split_once(' ')?;
     Some((commit.parse().ok()?, time.parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write as _;
 
     use super::*;
 
@@ -149,6 +111,6 @@ mod tests {
         assert_eq!(FirstSeen::open(&path).unwrap().of(&id('b')), Some(at(3)));
 
         fs::write(&path, format!("{} {}\nnonsense\n{} {}\n", id('a'), at(1), id('b'), at(1))).unwrap();
-        assert!(matches!(FirstSeen::open(&path), Err(FirstSeenError::Damaged { line: 2, .. })));
+        assert!(matches!(FirstSeen::open(&path), Err(LedgerError::Damaged { line: 2, .. })));
     }
 }

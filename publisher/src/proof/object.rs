@@ -15,14 +15,18 @@ const PARENTS_MAX: usize = 64;
 
 /// A commit as its author signed it.
 #[derive(Debug)]
-pub(super) struct CommitObject {
-    pub(super) tree: TreeId,
-    pub(super) parents: Vec<CommitId>,
+pub struct CommitObject {
+    /// What the repository holds at this commit.
+    pub tree: TreeId,
+    /// The commits it builds on, at most 64.
+    pub parents: Vec<CommitId>,
     /// Seconds since 1970 that the committer claims. Orders the walk, proves nothing.
-    pub(super) committed: i64,
+    pub committed: i64,
     committer: String,
     signature: Option<Vec<u8>>,
     payload: Vec<u8>,
+    /// Where the message begins in the payload.
+    message_at: usize,
     summary: String,
 }
 
@@ -44,7 +48,11 @@ pub enum MalformedCommit {
 }
 
 impl CommitObject {
-    pub(super) fn parse(raw: &[u8]) -> Result<CommitObject, MalformedCommit> {
+    /// Reads the bytes that the commit's id is the hash of.
+    ///
+    /// # Errors
+    /// [`MalformedCommit`] names the first thing that two programs may read in two ways.
+    pub fn parse(raw: &[u8]) -> Result<CommitObject, MalformedCommit> {
         if raw.contains(&0) {
             return Err(MalformedCommit::Nul);
         }
@@ -77,17 +85,25 @@ impl CommitObject {
             }
             rest = &rest[whole..];
         }
+        // The message begins after the empty line.
+        let message_at = payload.len() + 1;
         payload.extend_from_slice(rest);
         let summary = String::from_utf8_lossy(&rest[1..]).trim_start().lines().next().unwrap_or_default().to_owned();
-        Ok(CommitObject { tree, parents, committed, committer, signature, payload, summary })
+        Ok(CommitObject { tree, parents, committed, committer, signature, payload, message_at, summary })
     }
 
-    pub(super) fn signed(&self) -> Signed<'_> {
+    /// What a signer policy judges: the signature, and all the rest of the object, which is what it must be over.
+    pub fn signed(&self) -> Signed<'_> {
         Signed { signature: self.signature.as_deref(), payload: &self.payload, committer: &self.committer }
     }
 
+    /// The message, as it was signed.
+    pub(super) fn message(&self) -> &[u8] {
+        &self.payload[self.message_at..]
+    }
+
     /// The message's first line, made safe to show and cut to 72 characters.
-    pub(super) fn summary(&self) -> String {
+    pub fn summary(&self) -> String {
         let escaped = self.summary.chars().take(72).flat_map(char::escape_debug).collect::<String>();
         escaped.replace("\\'", "'").replace("\\\"", "\"")
     }
@@ -121,11 +137,11 @@ fn id<T: std::str::FromStr>(text: &mut &[u8], name: &'static str) -> Option<T> {
     str::from_utf8(header(text, name)?).ok()?.parse().ok()
 }
 
-/// Address and time of `Name <address> 1700000000 +0100`.
+/// Address and time of `Name <address> 1700000000 +0100`. Of several addresses the first one, which is what git shows.
 fn person(value: &[u8]) -> Option<(String, i64)> {
     let text = String::from_utf8_lossy(value);
-    let (before, after) = text.rsplit_once('>')?;
-    let (_, address) = before.split_once('<')?;
+    let (address, _) = text.split_once('<')?.1.split_once('>')?;
+    let (_, after) = text.rsplit_once('>')?;
     let seconds = after.split_ascii_whitespace().next()?.parse().ok()?;
     Some((address.to_owned(), seconds))
 }
@@ -159,6 +175,15 @@ mod tests {
         assert_eq!(signed.payload, format!("{START}encoding x\nextra y\n z\n\ntitle\n\nbody\n").as_bytes());
         assert_eq!((signed.tree.as_str(), signed.committed, signed.committer.as_str()), (TREE, 7, "c@x"));
         assert_eq!(signed.summary(), "title");
+    }
+
+    #[test]
+    fn a34_a_second_address_is_nobody() {
+        for committer in ["C <c@x> <mallory@x>", "C <c@x><mallory@x>", "<c@x> mallory@x>"] {
+            let commit = parse(&format!("{}\nm", START.replace("C <c@x>", committer))).expect(committer);
+            assert_eq!((commit.committer.as_str(), commit.committed), ("c@x", 7), "{committer}");
+        }
+        assert!(parse(&format!("{}\nm", START.replace("C <c@x>", "C c@x> <"))).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Finds the commits that are new: those a tip has and a base has not.
+//! Finds the commits that are new: those a tip has and what is known has not.
 //!
-//! In: commit objects by id. Out: the new ones, oldest first as far as their dates tell. Walks back from both ends, the
+//! In: commit objects by id, and which of them seal what is below. Out: the new ones, oldest first as far as their dates tell. Walks back from both ends, the
 //! later date first, and stops when all that is left to read is reached from the base, so the cost follows the change.
 //!
 //! Dates are whatever a committer wrote. They order the walk and nothing else: a commit is left out only when it was
@@ -11,6 +11,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use schema::CommitId;
 
 use super::object::{COMMIT_MAX_BYTES, CommitObject, MalformedCommit};
+use super::tree::{self, Nodes};
 
 /// The most commits that are judged at once.
 pub(super) const NEW_COMMITS_MAX: usize = 100_000;
@@ -106,31 +107,57 @@ impl<'r> Commits<'r> {
         CommitObject::parse(object.data()).map_err(|source| WalkError::Malformed { id: id.clone(), source })
     }
 
-    fn has(&self, id: &CommitId) -> bool {
+    /// What the tree object `id`, which `commit` has, names. None where it is no tree that git could have written.
+    pub(super) fn tree(&self, commit: &CommitId, id: git2::Oid) -> Result<Option<Nodes>, WalkError> {
+        let object = self.odb.read(id).map_err(|source| WalkError::Unreadable { id: commit.clone(), source })?;
+        Ok(if object.kind() == git2::ObjectType::Tree { tree::parse(object.data()) } else { None })
+    }
+
+    pub(super) fn has(&self, id: &CommitId) -> bool {
         git2::Oid::from_str(id.as_str()).is_ok_and(|oid| self.odb.exists(oid))
     }
 }
 
-/// All commits that `tip` has and `base` has not, those with earlier dates first.
+/// What is known before a tip is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Known<'k> {
+    /// Nothing.
+    Nothing,
+    /// A commit and its history, which the tip must continue.
+    Continued(&'k CommitId),
+    /// Commits and their histories, which the tip may leave behind.
+    LeftBehind(&'k [&'k CommitId]),
+}
+
+/// Tells whether a new commit vouches for everything before it.
+pub(super) type Seals<'s> = dyn FnMut(&CommitId, &CommitObject) -> bool + 's;
+
+/// All commits that `tip` has, that are not `known`, and that no commit among them for which `seals` says yes has before it;
+/// those with earlier dates first.
 ///
 /// # Errors
-/// [`WalkError::ForcePush`] where `tip` is neither `base` nor a descendant of it.
+/// [`WalkError::ForcePush`] where `tip` does not continue what it must.
 pub(super) fn new_commits(
     commits: &Commits<'_>,
-    base: Option<&CommitId>,
+    known: Known<'_>,
     tip: &CommitId,
+    seals: &mut Seals<'_>,
 ) -> Result<Vec<CommitId>, WalkError> {
     let forced = |base: &CommitId, to| WalkError::ForcePush { base: base.clone(), tip: tip.clone(), to };
-    let mut walk = Walk::new(commits);
-    walk.meet(tip, Reached { from_tip: true, from_base: false })?;
-    if let Some(base) = base {
-        if !commits.has(base) {
-            return Err(forced(base, ForcedTo::Unrelated));
-        }
+    let mut walk = Walk::new(commits, seals);
+    let known_commits = match &known {
+        Known::Nothing => &[][..],
+        Known::Continued(base) if !commits.has(base) => return Err(forced(base, ForcedTo::Unrelated)),
+        Known::Continued(base) => std::slice::from_ref(base),
+        Known::LeftBehind(bases) => bases,
+    };
+    // First, so that what is known is never asked whether it seals.
+    for base in known_commits {
         walk.meet(base, Reached { from_tip: false, from_base: true })?;
     }
+    walk.meet(tip, Reached { from_tip: true, from_base: false })?;
     walk.run()?;
-    if let Some(base) = base
+    if let Known::Continued(base) = known
         && !walk.met[base].reached.from_tip
     {
         let rewound = walk.met[tip].reached.from_base;
@@ -173,11 +200,14 @@ impl Reached {
 struct Met {
     reached: Reached,
     parents: Vec<CommitId>,
+    /// Whether its parents are known because it vouches for them.
+    seals: bool,
     expanded: bool,
 }
 
-struct Walk<'w, 'r> {
+struct Walk<'w, 'r, 's> {
     commits: &'w Commits<'r>,
+    seals: &'w mut Seals<'s>,
     met: HashMap<CommitId, Met>,
     /// What was met and is not expanded, the latest date on top.
     queue: BinaryHeap<(i64, CommitId)>,
@@ -189,10 +219,11 @@ struct Walk<'w, 'r> {
     earliest: i64,
 }
 
-impl<'w, 'r> Walk<'w, 'r> {
-    fn new(commits: &'w Commits<'r>) -> Walk<'w, 'r> {
+impl<'w, 'r, 's> Walk<'w, 'r, 's> {
+    fn new(commits: &'w Commits<'r>, seals: &'w mut Seals<'s>) -> Walk<'w, 'r, 's> {
         Walk {
             commits,
+            seals,
             met: HashMap::new(),
             queue: BinaryHeap::new(),
             new_in_queue: 0,
@@ -219,12 +250,14 @@ impl<'w, 'r> Walk<'w, 'r> {
     fn expand(&mut self, id: &CommitId, committed: i64) -> Result<(), WalkError> {
         let met = self.met.get_mut(id).expect("what is in the queue was met");
         met.expanded = true;
-        let (reached, parents) = (met.reached, met.parents.clone());
+        let (mut reached, parents) = (met.reached, met.parents.clone());
+        let seals = met.seals;
         if reached.only_from_tip() {
             self.new_in_queue -= 1;
             self.walked.push(id.clone());
             self.earliest = self.earliest.min(committed);
         }
+        reached.from_base |= seals;
         parents.iter().try_for_each(|parent| self.meet(parent, reached))
     }
 
@@ -233,10 +266,11 @@ impl<'w, 'r> Walk<'w, 'r> {
         let mut to_note = vec![id.clone()];
         while let Some(id) = to_note.pop() {
             let Some(met) = self.met.get_mut(&id) else {
-                let CommitObject { parents, committed, .. } = self.commits.read(&id)?;
-                self.queue.push((committed, id.clone()));
+                let commit = self.commits.read(&id)?;
+                let seals = from.only_from_tip() && (self.seals)(&id, &commit);
+                self.queue.push((commit.committed, id.clone()));
                 self.new_in_queue += usize::from(from.only_from_tip());
-                self.met.insert(id, Met { reached: from, parents, expanded: false });
+                self.met.insert(id, Met { reached: from, parents: commit.parents, seals, expanded: false });
                 continue;
             };
             let before = met.reached;

@@ -1,6 +1,8 @@
-//! Whether a commit may follow the one that a region has: what is asked, not how it is answered.
+//! Whether a commit may follow the one that a region has, and what an earlier commit was: what is asked, not how it is answered.
 
-use schema::CommitId;
+use schema::{App, CommitId, Digest, TreeId};
+
+use crate::compile::ObjectsError;
 
 /// Knows the history of the commit that is to be published. Asked on a thread that may block.
 pub trait Ancestry: Send + Sync {
@@ -9,6 +11,22 @@ pub trait Ancestry: Send + Sync {
     /// # Errors
     /// [`AncestryError`] where the repository cannot tell.
     fn relation(&self, standing: &CommitId) -> Result<Relation, AncestryError>;
+
+    /// Compiles `earlier` anew and gives what it is, if it is in the history of the commit to be published and has the bundle
+    /// `digest` of `app`. So a signature can be added to a manifest that was signed for an earlier commit.
+    ///
+    /// # Errors
+    /// [`AncestryError`] where the repository cannot tell.
+    fn origin(&self, earlier: &CommitId, app: &App, digest: &Digest) -> Result<Option<Origin>, AncestryError>;
+}
+
+/// What an earlier commit is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its tree.
+    pub tree: TreeId,
+    /// How many commits are reachable from it.
+    pub release_seq: u64,
 }
 
 /// How the commit that a region has relates to the commit to be published.
@@ -26,9 +44,20 @@ pub enum Relation {
 #[derive(Debug, thiserror::Error)]
 #[error("how the branch relates to commit {} cannot be read from the repository", standing.short())]
 pub struct AncestryError {
-    /// The commit that a region has.
+    /// The commit that a region or a manifest has.
     pub standing: CommitId,
-    /// What git says.
+    /// What is in the way.
     #[source]
-    pub source: git2::Error,
+    pub source: AncestryFault,
+}
+
+/// Why a repository could not tell.
+#[derive(Debug, thiserror::Error)]
+pub enum AncestryFault {
+    /// Its history cannot be walked.
+    #[error(transparent)]
+    Git(#[from] git2::Error),
+    /// The objects of a commit cannot be read.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
 }

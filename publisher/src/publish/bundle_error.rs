@@ -6,8 +6,10 @@ use schema::seal::SealError;
 use schema::{App, Digest, StorePath};
 use store::StoreError;
 
+use super::ancestry::AncestryError;
 use super::content::ContentFault;
-use crate::kind::ErrorKind;
+use crate::kind::{ErrorKind, is_oversized};
+use crate::region::older_root;
 
 /// Says why no pointer may name a bundle.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,17 @@ pub enum BundleFault {
         #[source]
         source: SealError,
     },
+    /// Signed by no release keys that are known here, where there were others before.
+    #[error(
+        "`{object}` is signed by no release keys that a trust root since version {oldest} has, the oldest that this publisher was \
+         given, though keys before that may have signed it"
+    )]
+    SignersUnknown {
+        /// Where it stands.
+        object: Box<StorePath>,
+        /// Version of that root.
+        oldest: u64,
+    },
     /// A signed manifest that describes something else.
     #[error("`{object}` is the manifest of another bundle")]
     OtherManifest {
@@ -69,6 +82,20 @@ pub enum BundleFault {
         /// Where it should stand.
         object: Box<StorePath>,
     },
+    /// The release keys were rotated, and the new ones have not signed it.
+    #[error("its manifest is signed by release keys that are out of force, and by none of those in force")]
+    Unsealed,
+    /// A manifest that claims to be newer than the commit that has its content.
+    #[error("its manifest, signed by former release keys, has release_seq {release_seq}, and the commit only {commit}")]
+    Ahead {
+        /// As signed.
+        release_seq: u64,
+        /// The commit's own.
+        commit: u64,
+    },
+    /// The repository could not tell what another signer's commit is.
+    #[error(transparent)]
+    Ancestry(#[from] AncestryError),
     /// The trust root lists it.
     #[error("the trust root revokes it")]
     Revoked,
@@ -82,12 +109,25 @@ pub enum BundleFault {
     },
 }
 
+impl BundleFault {
+    /// Whether something else stands where the manifest belongs.
+    pub(super) fn is_of_the_manifest(&self) -> bool {
+        match self {
+            BundleFault::DamagedManifest { .. }
+            | BundleFault::SignersUnknown { .. }
+            | BundleFault::OtherManifest { .. } => true,
+            BundleFault::Store(error) => is_oversized(error),
+            _ => false,
+        }
+    }
+}
+
 impl BundleError {
     /// What the caller decides by.
     pub fn kind(&self) -> ErrorKind {
         match &self.fault {
             BundleFault::Store(error) => error.into(),
-            BundleFault::Compress(_) => ErrorKind::Unexpected,
+            BundleFault::Compress(_) | BundleFault::Ancestry(_) => ErrorKind::Unexpected,
             _ => ErrorKind::Refused,
         }
     }
@@ -104,11 +144,27 @@ impl BundleError {
             | BundleFault::OtherManifest { object } => Some(format!(
                 "somebody damaged or planted it; find out who writes to the store, then remove `{object}` from it"
             )),
+            BundleFault::SignersUnknown { object, oldest } => Some(older_root(object, *oldest)),
+            BundleFault::Store(error) if is_oversized(error) => Some(format!(
+                "somebody damaged or planted it; find out who writes to the store, then remove `{}` from it",
+                error.object
+            )),
+            BundleFault::Absent { object } => Some(format!(
+                "bring `{object}` back from a copy of the store, or publish a commit with other content"
+            )),
             BundleFault::Revoked | BundleFault::BelowFloor { .. } => {
-                Some("agents would refuse it; publish a commit with other content".to_owned())
+                Some("agents would refuse it; revert the commit that brought it, or publish one with other content".to_owned())
+            }
+            BundleFault::Unsealed => Some(
+                "run the publisher that has the release keys in force, which signs what this epoch published; what an earlier \
+                 epoch published comes back with a commit that has its content"
+                    .to_owned(),
+            ),
+            BundleFault::Ahead { .. } => {
+                Some("somebody had the old release keys; publish a commit with other content, and revoke this bundle".to_owned())
             }
             BundleFault::TooLarge { .. } => Some("split the app into several, or keep large data elsewhere".to_owned()),
-            BundleFault::Store(_) | BundleFault::Compress(_) | BundleFault::Absent { .. } => None,
+            BundleFault::Store(_) | BundleFault::Compress(_) | BundleFault::Ancestry(_) => None,
         }
     }
 }

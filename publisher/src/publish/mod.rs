@@ -17,13 +17,17 @@ mod ancestry;
 mod bundle_error;
 mod content;
 mod draft;
+mod manifest;
+mod pieces;
 mod place;
 mod point;
 mod read_back;
 mod record;
 mod refresh;
 mod report;
+mod reseal;
 mod round;
+mod seal;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -31,16 +35,18 @@ mod work;
 
 use futures_util::{StreamExt as _, stream};
 
-pub use ancestry::{Ancestry, AncestryError, Relation};
+pub use ancestry::{Ancestry, AncestryError, AncestryFault, Origin, Relation};
 pub use bundle_error::{BundleError, BundleFault};
 pub use content::ContentFault;
 pub use refresh::refresh;
-pub use report::{Blocked, Moved, Report};
+pub use report::{Blocked, Moved, Report, Waiting};
 pub use round::publish;
 
 pub(crate) use draft::{Draft, Signing};
+pub(crate) use pieces::Pieces;
 pub(crate) use point::announce;
-pub(crate) use read_back::{StoredBundle, read_back};
+pub(crate) use read_back::{StoredBundle, read_back, seal_bundle};
+pub(crate) use reseal::{reseal, reseal_reach};
 
 /// How often a region is planned again after another publisher was first.
 pub(crate) const TRIES: u32 = 5;

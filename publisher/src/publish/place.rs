@@ -20,9 +20,19 @@ pub(super) struct PlacedBundle {
 }
 
 impl PlacedBundle {
-    /// Compresses `bundle` and stores the frame, unless a frame with the same content is there already.
-    pub(super) async fn place(publisher: &Publisher, bundle: Arc<CompiledBundle>) -> Result<PlacedBundle, BundleFault> {
+    /// Compresses `bundle` and stores the frame, unless a frame with the same content is there already. A rebuilder stores
+    /// nothing: none, where the frame is not there yet.
+    pub(super) async fn place(
+        publisher: &Publisher,
+        bundle: Arc<CompiledBundle>,
+    ) -> Result<Option<PlacedBundle>, BundleFault> {
         let path = StorePath::Bundle { app: bundle.app.clone(), digest: bundle.summary.digest };
+        if !publisher.duty.offers() {
+            let max = Limits::DEFAULT.bundle_compressed_max_bytes;
+            let Some(standing) = publisher.store.read(&path, max).await? else { return Ok(None) };
+            let frame = adopt(standing.bytes, &bundle, path).await?;
+            return Ok(Some(PlacedBundle { bundle, frame }));
+        }
         let archive = bundle.archive.clone();
         let frame: Bytes = blocking(move || encoding::compress(&archive)).await.map_err(BundleFault::Compress)?.into();
         check_size(frame.len() as u64)?;
@@ -32,7 +42,7 @@ impl PlacedBundle {
             Created::Taken(standing) => adopt(standing, &bundle, path).await?,
         };
         fail::fail_point!("publish-bundle-stored");
-        Ok(PlacedBundle { bundle, frame })
+        Ok(Some(PlacedBundle { bundle, frame }))
     }
 }
 

@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use schema::{App, Digest, Limits, Manifest, StorePath, Target, Verified};
 
+use super::Ancestry;
 use super::bundle_error::{BundleError, BundleFault};
 use super::content::{self, ContentFault};
+use super::manifest::{Found, check_allowed, find};
+use super::pieces::Pieces;
 use super::place::PlacedBundle;
-use super::sign::SignedBundle;
+use super::report::Waiting;
+use super::reseal::again;
+use super::seal::{Sealing, awaiting, join, manifest_path, payload_of, seal};
 use crate::blocking::blocking;
 use crate::compile::CompiledBundle;
+use crate::keys::Role;
 use crate::proof::VerifiedCommit;
 use crate::publisher::Publisher;
 
@@ -26,27 +33,92 @@ impl StoredBundle {
     }
 }
 
+/// What came of storing a bundle.
+#[derive(Clone, Debug)]
+pub(super) enum Standing {
+    /// It is there, signed by as many as must, and was read back.
+    Stored(StoredBundle),
+    /// It waits for others to sign.
+    Waiting(Waiting),
+}
+
 /// Makes sure that the store has `bundle` and its manifest, and reads both back.
 ///
 /// A bundle that was published before is found as it is and nothing is uploaded, whichever commit asks for it.
 pub(super) async fn store_bundle(
     publisher: &Publisher,
     commit: &VerifiedCommit,
+    ancestry: &Arc<dyn Ancestry>,
     bundle: Arc<CompiledBundle>,
-) -> Result<StoredBundle, BundleError> {
+) -> Result<Standing, BundleError> {
     let (app, digest) = (bundle.app.clone(), bundle.summary.digest);
-    match read_back(publisher, &app, &digest).await {
-        Err(BundleError { fault: BundleFault::Absent { .. }, .. }) => {}
-        answer => return answer,
+    match seal_bundle(publisher, commit, ancestry, bundle).await? {
+        None => read_back(publisher, &app, &digest).await.map(Standing::Stored),
+        Some(waiting) => Ok(Standing::Waiting(waiting)),
     }
-    let stored = async {
-        // A crash from here on leaves at most a frame that no manifest names: the next start finds its content right.
-        let placed = PlacedBundle::place(publisher, bundle).await?;
-        // A crash from here on leaves at most a manifest that no pointer names: the next start finds it signed.
-        SignedBundle::sign(&placed, commit, &publisher.keys).store(publisher).await
+}
+
+/// As [`store_bundle`], for those who sign and point to nothing: without reading back what is signed already. What it waits for,
+/// if it does.
+pub(crate) async fn seal_bundle(
+    publisher: &Publisher,
+    commit: &VerifiedCommit,
+    ancestry: &Arc<dyn Ancestry>,
+    bundle: Arc<CompiledBundle>,
+) -> Result<Option<Waiting>, BundleError> {
+    let (app, digest) = (bundle.app.clone(), bundle.summary.digest);
+    let sealing = make_sealed(publisher, commit, ancestry, bundle).await;
+    match sealing.map_err(|fault| BundleError { app: app.clone(), digest, fault })? {
+        Sealing::Complete => Ok(None),
+        Sealing::Awaiting { signed, threshold } => Ok(Some(Waiting { app, digest, signed, threshold })),
+    }
+}
+
+async fn make_sealed(
+    publisher: &Publisher,
+    commit: &VerifiedCommit,
+    ancestry: &Arc<dyn Ancestry>,
+    bundle: Arc<CompiledBundle>,
+) -> Result<Sealing, BundleFault> {
+    let (app, digest) = (bundle.app.clone(), bundle.summary.digest);
+    let signs = publisher.duty.has(Role::Release);
+    let (path, former) = match find(publisher, &app, &digest).await? {
+        Found::Sealed(_) => return Ok(Sealing::Complete),
+        Found::Former(manifest) => (again(publisher, &app, &digest), Some(manifest)),
+        Found::Absent => (manifest_path(&app, &digest), None),
     };
-    stored.await.map_err(|fault| BundleError { app: app.clone(), digest, fault })?;
-    read_back(publisher, &app, &digest).await
+    if !signs {
+        return join(publisher, &Pieces::read(publisher, &app, &digest).await?, &path).await;
+    }
+    let payload = former.as_ref().map(Verified::payload_digest);
+    if let Some(awaiting) = awaiting(publisher, &app, &digest, payload).await? {
+        // A frame that was lost meanwhile is stored again: the others need it.
+        let frame = StorePath::Bundle { app: app.clone(), digest };
+        if publisher.store.stream(&frame, Some(0..1)).await?.is_some() {
+            return Ok(awaiting);
+        }
+    }
+    if let Some(manifest) = former {
+        // We compiled these bytes ourselves, so whatever the old keys were up to, they are what the commit says.
+        check_allowed(publisher.root(), &manifest)?;
+        if manifest.release_seq > commit.release_seq() {
+            return Err(BundleFault::Ahead { release_seq: manifest.release_seq, commit: commit.release_seq() });
+        }
+        check_frame(publisher, &manifest).await?;
+        return seal(publisher, payload_of(&manifest), &path).await;
+    }
+    // A crash from here on leaves at most a frame that no manifest names: the next start finds its content right.
+    let placed = PlacedBundle::place(publisher, bundle).await?;
+    let Some(placed) = placed else { return Ok(nothing_offered(publisher)) };
+    // A crash from here on leaves at most a manifest that no pointer names: the next start finds it signed.
+    match placed.payload(publisher, commit, ancestry).await? {
+        Some(payload) => seal(publisher, payload, &path).await,
+        None => Ok(nothing_offered(publisher)),
+    }
+}
+
+fn nothing_offered(publisher: &Publisher) -> Sealing {
+    Sealing::Awaiting { signed: 0, threshold: publisher.root().release.threshold() }
 }
 
 /// Reads bundle and manifest from the store and checks them as an agent would.
@@ -61,34 +133,27 @@ pub(crate) async fn read_back(publisher: &Publisher, app: &App, digest: &Digest)
 }
 
 async fn read_and_check(publisher: &Publisher, app: &App, digest: &Digest) -> Result<StoredBundle, BundleFault> {
-    let (manifest_path, bundle_path) = (
-        StorePath::Manifest { app: app.clone(), digest: *digest },
-        StorePath::Bundle { app: app.clone(), digest: *digest },
-    );
-    let read = publisher.store.read(&manifest_path, Limits::DEFAULT.manifest_max_bytes).await?;
-    let Some(object) = read else { return Err(BundleFault::Absent { object: Box::new(manifest_path) }) };
-    let opened = Verified::<Manifest>::open(object.bytes, &publisher.root.release, &Limits::DEFAULT);
-    let manifest = match opened {
-        Ok(manifest) if manifest.app == *app && manifest.digest == *digest => manifest,
-        Ok(_) => return Err(BundleFault::OtherManifest { object: Box::new(manifest_path) }),
-        Err(source) => return Err(BundleFault::DamagedManifest { object: Box::new(manifest_path), source }),
+    let manifest = match find(publisher, app, digest).await? {
+        Found::Sealed(manifest) => manifest,
+        Found::Former(_) => return Err(BundleFault::Unsealed),
+        Found::Absent => return Err(BundleFault::Absent { object: Box::new(manifest_path(app, digest)) }),
     };
-    if publisher.root.revoked.contains(digest) {
-        return Err(BundleFault::Revoked);
-    }
-    if manifest.release_seq < publisher.root.release_floor {
-        return Err(BundleFault::BelowFloor { release_seq: manifest.release_seq, floor: publisher.root.release_floor });
-    }
-    let whole = *manifest.whole();
-    let read = publisher.store.read(&bundle_path, Limits::DEFAULT.bundle_compressed_max_bytes).await?;
-    let Some(frame) = read else { return Err(BundleFault::Absent { object: Box::new(bundle_path) }) };
-    let (digest, size) = (*digest, manifest.size);
+    check_allowed(publisher.root(), &manifest)?;
+    check_frame(publisher, &manifest).await?;
+    Ok(StoredBundle { manifest: Arc::new(manifest) })
+}
+
+/// Reads the bundle and holds it against its manifest, and what is in it against its name.
+pub(super) async fn check_frame(publisher: &Publisher, manifest: &Manifest) -> Result<Bytes, BundleFault> {
+    let path = StorePath::Bundle { app: manifest.app.clone(), digest: manifest.digest };
+    let read = publisher.store.read(&path, Limits::DEFAULT.bundle_compressed_max_bytes).await?;
+    let Some(frame) = read else { return Err(BundleFault::Absent { object: Box::new(path) }) };
+    let (digest, size, whole) = (manifest.digest, manifest.size, *manifest.whole());
     let checked = blocking(move || {
         if frame.bytes.len() as u64 != whole.size || Digest::of(&frame.bytes) != whole.sha256 {
             return Err(ContentFault::OtherFrame);
         }
-        content::check(&frame.bytes, &digest, size)
+        content::check(&frame.bytes, &digest, size).map(|()| frame.bytes)
     });
-    checked.await.map_err(|source| BundleFault::DamagedBundle { object: Box::new(bundle_path), source })?;
-    Ok(StoredBundle { manifest: Arc::new(manifest) })
+    checked.await.map_err(|source| BundleFault::DamagedBundle { object: Box::new(path), source })
 }

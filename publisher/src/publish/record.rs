@@ -31,9 +31,11 @@ impl Recording {
         state: RegionState,
         draft: Draft,
     ) -> Result<Recording, RegionError> {
-        let record = Verified::seal(draft.into_pointer(), &[&publisher.keys.pointer]);
+        let root = publisher.root();
+        let keys = publisher.keys.for_pointer(root, &state.region).unwrap_or_default();
+        let record = Verified::seal(draft.into_pointer(), &keys);
         // Signing with a key that the region does not know must fail here, not at ten thousand agents.
-        let opened = open_pointer(&publisher.root, &state.app, &state.region, record.bytes().clone());
+        let opened = open_pointer(root, &state.app, &state.region, record.bytes().clone());
         opened.map_err(|refused| state.error(RegionFault::Unsigned(refused)))?;
         let path = StorePath::History { app: state.app.clone(), region: state.region.clone(), order: record.order() };
         let created =

@@ -1,7 +1,11 @@
 //! What came of carrying a commit, or a refresh, to all its regions.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use schema::{App, Digest, Order, Region, Timestamp};
 
+use crate::publisher::Orders;
 use crate::region::RegionError;
 
 /// What happened, region by region. Regions that needed nothing are not listed.
@@ -13,8 +17,14 @@ pub struct Report {
     pub refreshed: Vec<Moved>,
     /// Regions that do not get their bundle because an operator took it back by hand.
     pub blocked: Vec<Blocked>,
+    /// Bundles that no pointer may name before others have signed their manifests. Where there are any, nothing moved.
+    pub waiting: Vec<Waiting>,
+    /// Regions whose pointers others sign: this publisher has no key that their agents believe.
+    pub elsewhere: BTreeSet<Region>,
     /// Regions that stay as they are though they should not.
     pub failed: Vec<RegionError>,
+    /// What each region is at now, as far as it was looked at.
+    pub orders: Orders,
 }
 
 /// A pointer that was moved.
@@ -43,12 +53,47 @@ pub struct Blocked {
     pub digest: Digest,
 }
 
+/// A bundle whose manifest too few have signed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waiting {
+    /// The app.
+    pub app: App,
+    /// The bundle.
+    pub digest: Digest,
+    /// How many release keys have signed its manifest.
+    pub signed: usize,
+    /// How many must.
+    pub threshold: usize,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Waiting { app, digest, signed, threshold } = self;
+        let missing = threshold.saturating_sub(*signed);
+        let signatures = if missing == 1 { "signature" } else { "signatures" };
+        let bundle = digest.short();
+        write!(
+            f,
+            "bundle {bundle} of app `{app}` waits for {missing} more release {signatures} ({signed} of {threshold})"
+        )
+    }
+}
+
 impl Report {
+    /// A report of nothing but `waiting`.
+    pub(crate) fn waiting(mut waiting: Vec<Waiting>) -> Report {
+        waiting.sort();
+        waiting.dedup();
+        Report { waiting, ..Report::default() }
+    }
+
     pub(super) fn sort(&mut self) {
         let place = |moved: &Moved| (moved.app.clone(), moved.region.clone());
         self.moved.sort_by_key(place);
         self.refreshed.sort_by_key(place);
         self.blocked.sort();
+        self.waiting.sort();
+        self.waiting.dedup();
         self.failed.sort_by_key(|failed| (failed.app.clone(), failed.region.clone()));
     }
 }

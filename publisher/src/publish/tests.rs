@@ -1,9 +1,12 @@
 mod crash;
 mod damage;
+mod overlap;
 mod race;
+mod rotation;
+mod signers;
 
 use crate::bench::{Bench, HOUR};
-use crate::publish::refresh;
+use crate::publish::{refresh, reseal_reach};
 
 #[tokio::test]
 async fn a_commit_moves_every_region_once_and_only_once() {
@@ -75,4 +78,27 @@ async fn an_old_pointer_is_signed_afresh_under_the_next_serial() {
     assert_eq!(refresh(&bench.publisher, places).await.refreshed.len(), 0);
     assert_eq!(bench.order("eu").await, "e1 g1 s3");
     bench.check().await;
+}
+
+#[tokio::test]
+async fn keeping_and_sealing_again_cost_the_same_however_long_the_history() {
+    let mut costs = Vec::new();
+    for generations in [20, 60] {
+        let mut bench = Bench::new();
+        let mut newest = bench.tip("0", "0");
+        for generation in 0..generations {
+            let content = (generation % 2).to_string();
+            newest = bench.tip(&content, &content);
+            bench.publish(&newest).await;
+        }
+        let places: Vec<_> = newest.compilation.bundles.keys().cloned().collect();
+        let (faulty, publisher) = bench.faulty();
+        let report = newest.publish(&publisher).await;
+        assert!(report.failed.is_empty() && report.moved.is_empty() && report.refreshed.is_empty(), "{report:?}");
+        let keeping = faulty.reads_seen();
+        let (waiting, failed) = reseal_reach(&publisher, places, None).await;
+        assert!(waiting.is_empty() && failed.is_empty(), "{failed:?}");
+        costs.push((keeping, faulty.reads_seen() - keeping));
+    }
+    assert_eq!(costs[0], costs[1]);
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use schema::{App, Pointer, Region};
+use schema::{App, Order, Pointer, Region};
 use tokio::sync::OnceCell;
 
 use super::draft::{Draft, Signing};
 use super::point::announce;
-use super::read_back::{StoredBundle, store_bundle};
-use super::report::{Blocked, Moved};
+use super::read_back::{Standing, store_bundle};
+use super::refresh::{Refreshed, refreshed, revoked};
+use super::report::{Blocked, Moved, Waiting};
 use super::{Ancestry, Relation, TRIES};
 use crate::blocking::blocking;
 use crate::compile::CompiledBundle;
@@ -26,7 +27,7 @@ pub(super) struct Work<'r> {
     pub(super) ancestry: &'r Arc<dyn Ancestry>,
     pub(super) bundle: &'r Arc<CompiledBundle>,
     /// Shared by all regions that get this bundle: whoever needs it first uploads it.
-    pub(super) stored: &'r OnceCell<StoredBundle>,
+    pub(super) stored: &'r OnceCell<Standing>,
 }
 
 /// A plan, and the state of the region that it was made from.
@@ -41,23 +42,46 @@ impl Planned {
     }
 }
 
+/// What was done about a region, and what it is at now.
+pub(super) struct Done {
+    pub(super) what: What,
+    pub(super) app: App,
+    pub(super) region: Region,
+    pub(super) order: Option<Order>,
+}
+
 /// What was done about a region.
-pub(super) enum Done {
+pub(super) enum What {
     Nothing,
     Moved(Moved),
     Refreshed(Moved),
     Blocked(Blocked),
+    Waiting(Waiting),
+}
+
+impl Done {
+    pub(super) fn of(what: What, app: App, region: Region, order: Option<Order>) -> Done {
+        Done { what, app, region, order }
+    }
+
+    pub(super) fn nothing(app: App, region: Region, order: Option<Order>) -> Done {
+        Done::of(What::Nothing, app, region, order)
+    }
 }
 
 impl Work<'_> {
-    /// Settles the region and plans it.
+    /// Settles the region, where this publisher moves pointers, and plans it.
     pub(super) async fn plan(&self) -> Result<Planned, RegionError> {
-        let Publisher { root, freshness, .. } = self.publisher;
-        let state = region::settle(self.publisher, self.app, self.region).await?;
-        let (newest, digest) = (state.newest.as_deref(), &self.bundle.summary.digest);
-        let plan = plan::plan(newest, digest, root.epoch, self.publisher.now(), freshness);
+        let Publisher { freshness, duty, .. } = self.publisher;
+        let state = if duty.moves_pointers() {
+            region::settle(self.publisher, self.app, self.region).await?
+        } else {
+            region::look(self.publisher, self.app, self.region).await?
+        };
+        let (epoch, digest) = (self.publisher.root().epoch, &self.bundle.summary.digest);
+        let plan = plan::plan(state.to_plan(), digest, epoch, self.publisher.now(), freshness);
         let plan = plan.map_err(|error| state.error(error))?;
-        if let (Plan::Publish { .. }, Some(newest)) = (plan, newest) {
+        if let (Plan::Publish { .. }, Some(newest)) = (plan, &state.newest) {
             self.check_follows(newest).await.map_err(|fault| state.error(fault))?;
         }
         Ok(Planned { plan, state })
@@ -65,40 +89,56 @@ impl Work<'_> {
 
     /// Does what was planned. A race that is lost throws the plan away: the next one is made from the store.
     pub(super) async fn carry_out(&self, mut planned: Planned) -> Result<Done, RegionError> {
-        let (app, region) = (self.app, self.region);
-        let blocked = || Blocked { app: app.clone(), region: region.clone(), digest: self.bundle.summary.digest };
         for _ in 0..TRIES {
             let Planned { plan, state } = planned;
-            let done = match plan {
-                Plan::Unchanged => Some(Done::Nothing),
-                Plan::Refresh { order } => {
-                    let draft = Draft::refreshed(state.standing(), Signing::under(order, self.publisher));
-                    announce(self.publisher, state, draft).await?.map(Done::Refreshed)
-                }
-                Plan::Blocked { refresh: None } => Some(Done::Blocked(blocked())),
-                Plan::Blocked { refresh: Some(order) } => {
-                    let draft = Draft::refreshed(state.standing(), Signing::under(order, self.publisher));
-                    announce(self.publisher, state, draft).await?.map(|_| Done::Blocked(blocked()))
-                }
-                Plan::Publish { order } => {
-                    let target = self.stored().await?.target();
-                    let signing = Signing::under(order, self.publisher);
-                    let commit = self.commit.id().clone();
-                    let draft = Draft::forward(state.newest.as_ref(), (app, region), target, commit, signing);
-                    announce(self.publisher, state, draft).await?.map(Done::Moved)
-                }
-            };
-            if let Some(done) = done {
-                return Ok(done);
+            if let (false, Some(refused)) = (matches!(plan, Plan::Publish { .. }), revoked(self.publisher, &state)) {
+                return Err(refused);
+            }
+            let standing = state.newest.as_ref().map(|newest| newest.order());
+            if let Some(what) = self.try_once(plan, state).await? {
+                let order = match &what {
+                    What::Moved(moved) | What::Refreshed(moved) => Some(moved.order),
+                    What::Nothing | What::Blocked(_) | What::Waiting(_) => standing,
+                };
+                return Ok(Done::of(what, self.app.clone(), self.region.clone(), order));
             }
             planned = self.plan().await?;
         }
         Err(self.stays(RegionFault::LostRace { tries: TRIES }))
     }
 
-    /// The bundle, in the store and read back.
-    pub(super) async fn stored(&self) -> Result<&StoredBundle, RegionError> {
-        let storing = || store_bundle(self.publisher, self.commit, Arc::clone(self.bundle));
+    /// None where another publisher was first.
+    async fn try_once(&self, plan: Plan, state: RegionState) -> Result<Option<What>, RegionError> {
+        let (app, region) = (self.app, self.region);
+        let blocked = || Blocked { app: app.clone(), region: region.clone(), digest: self.bundle.summary.digest };
+        Ok(match plan {
+            Plan::Unchanged => Some(What::Nothing),
+            Plan::Refresh { order } => match refreshed(self.publisher, state, order).await? {
+                Refreshed::Moved(moved) => Some(What::Refreshed(moved)),
+                Refreshed::Waiting(waiting) => Some(What::Waiting(waiting)),
+                Refreshed::LostRace => None,
+            },
+            Plan::Blocked { refresh: None } => Some(What::Blocked(blocked())),
+            Plan::Blocked { refresh: Some(order) } => match refreshed(self.publisher, state, order).await? {
+                Refreshed::Moved(_) => Some(What::Blocked(blocked())),
+                Refreshed::Waiting(waiting) => Some(What::Waiting(waiting)),
+                Refreshed::LostRace => None,
+            },
+            Plan::Publish { order } => match self.stored().await? {
+                Standing::Waiting(waiting) => Some(What::Waiting(waiting.clone())),
+                Standing::Stored(stored) => {
+                    let signing = Signing::under(order, self.publisher);
+                    let (newest, commit) = (state.newest.as_ref(), self.commit.id().clone());
+                    let draft = Draft::forward(newest, (app, region), stored.target(), commit, signing);
+                    announce(self.publisher, state, draft).await?.map(What::Moved)
+                }
+            },
+        })
+    }
+
+    /// The bundle, in the store and read back, or what it waits for.
+    pub(super) async fn stored(&self) -> Result<&Standing, RegionError> {
+        let storing = || store_bundle(self.publisher, self.commit, self.ancestry, Arc::clone(self.bundle));
         self.stored.get_or_try_init(storing).await.map_err(|error| self.stays(Box::new(error)))
     }
 
@@ -112,6 +152,8 @@ impl Work<'_> {
         match blocking(move || ancestry.relation(&asked)).await? {
             Relation::Contained => Ok(()),
             Relation::Ahead => Err(RegionFault::Behind { offered, standing }),
+            // What a stolen key named last, before the epoch that ended it, does not keep the region for ever.
+            Relation::Apart if newest.epoch < self.publisher.root().epoch => Ok(()),
             Relation::Apart => Err(RegionFault::Apart { offered, standing }),
         }
     }

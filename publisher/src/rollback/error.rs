@@ -4,7 +4,7 @@ use schema::{App, Region};
 
 use super::target::{KnownGeneration, RollbackTarget, list};
 use crate::kind::ErrorKind;
-use crate::publish::{BundleError, Moved};
+use crate::publish::{BundleError, Moved, Waiting};
 use crate::region::{RegionError, RegionFault};
 
 /// Says why a rollback stopped, and how far it came.
@@ -50,6 +50,9 @@ pub enum RollbackFault {
     /// Its history could not be read.
     #[error("its history cannot be read")]
     History(#[from] RegionFault),
+    /// The release keys were rotated, and more than one must sign again what it goes back to.
+    #[error("{0}")]
+    Waiting(Waiting),
     /// The bundle is not usable any more.
     #[error(transparent)]
     Bundle(#[from] Box<BundleError>),
@@ -62,9 +65,10 @@ impl RollbackError {
             RollbackFault::Region(error) => error.kind(),
             RollbackFault::Bundle(error) => error.kind(),
             RollbackFault::History(fault) => fault.kind(),
-            RollbackFault::NothingPublished | RollbackFault::Unknown { .. } | RollbackFault::Running { .. } => {
-                ErrorKind::Refused
-            }
+            RollbackFault::NothingPublished
+            | RollbackFault::Unknown { .. }
+            | RollbackFault::Running { .. }
+            | RollbackFault::Waiting(_) => ErrorKind::Refused,
         }
     }
 
@@ -77,6 +81,9 @@ impl RollbackError {
                 Some(format!("`driftless history --app {} --region {}` shows all of it", self.app, self.region))
             }
             RollbackFault::History(fault) => fault.hint(),
+            RollbackFault::Waiting(_) => {
+                Some("start the publishers that have the other release keys, and try again".to_owned())
+            }
             RollbackFault::NothingPublished | RollbackFault::Running { .. } => None,
         }
     }

@@ -19,7 +19,7 @@ pub async fn at_newest(
     let mut newest = Vec::new();
     for region in regions {
         // The first pointer of a generation: those signed afresh are younger than what they announce.
-        let change = history(&publisher.store, &publisher.root, app, &region, Scope::Changes, 1).await?;
+        let change = history(&publisher.store, &publisher.roots, app, &region, Scope::Changes, 1).await?;
         newest.extend(change.into_iter().map(|change| (region.clone(), change)));
     }
     let last = newest.iter().max_by_key(|(_, change)| change.issued).map(|(_, change)| change.commit.clone());

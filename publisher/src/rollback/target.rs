@@ -3,7 +3,7 @@
 use std::fmt;
 
 use futures_util::{TryStreamExt as _, pin_mut};
-use schema::{CommitId, Digest, Generation, Pointer, Serial};
+use schema::{CommitId, Digest, Epoch, Generation, Pointer, Serial, Target};
 
 use super::error::RollbackFault;
 use crate::history::records;
@@ -66,8 +66,10 @@ impl KnownGeneration {
 
 /// What a region goes back to.
 pub(super) struct Found {
-    pub(super) digest: Digest,
+    pub(super) target: Target,
     pub(super) commit: CommitId,
+    /// Of the record that names it.
+    pub(super) epoch: Epoch,
 }
 
 /// Looks for `target` in the history of the region that has `current`, newest first.
@@ -80,7 +82,7 @@ pub(super) async fn find(
     let orders = publisher.store.history_after(app, region, None).await.map_err(RegionFault::from)?;
     // Refreshes say nothing new, and there is one an hour.
     let changes = orders.into_iter().rev().filter(|order| order.serial == Serial::FIRST);
-    let records = records(&publisher.store, &publisher.root, (app, region), changes);
+    let records = records(&publisher.store, &publisher.roots, (app, region), changes);
     pin_mut!(records);
     let mut known = Vec::new();
     while let Some(pointer) = records.try_next().await? {
@@ -89,7 +91,7 @@ pub(super) async fn find(
             if generation.digest == current.stable.digest {
                 return Err(RollbackFault::Running { wanted: target.clone(), current: KnownGeneration::of(current) });
             }
-            return Ok(Found { digest: generation.digest, commit: generation.commit });
+            return Ok(Found { target: pointer.stable, commit: generation.commit, epoch: pointer.epoch });
         }
         if known.len() < LISTED_MAX {
             known.push(generation);

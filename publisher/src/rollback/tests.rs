@@ -113,8 +113,8 @@ async fn history_says_what_each_pointer_was_for() {
     back(&bench, &["eu"], RollbackTarget::Previous).await.expect("back");
     bench.pass(HOUR);
     refresh(&bench.publisher, [(app(), region("eu"))]).await;
-    let (store, root) = (bench.publisher.store(), bench.publisher.root());
-    let all = history(store, root, &app(), &region("eu"), Scope::Everything, 99).await.expect("a history");
+    let (store, roots) = (bench.publisher.store(), bench.publisher.roots());
+    let all = history(store, roots, &app(), &region("eu"), Scope::Everything, 99).await.expect("a history");
     let kinds: Vec<(u64, u64, RecordKind, Digest)> = all
         .iter()
         .map(|record| (record.order.generation.number(), record.order.serial.number(), record.kind, record.digest))
@@ -127,12 +127,12 @@ async fn history_says_what_each_pointer_was_for() {
         (1, 1, RecordKind::Publish, one),
     ];
     assert_eq!(kinds, expected);
-    let two = history(store, root, &app(), &region("eu"), Scope::Everything, 2).await.expect("a history");
+    let two = history(store, roots, &app(), &region("eu"), Scope::Everything, 2).await.expect("a history");
     assert_eq!(two, all[..2]);
-    let changes = history(store, root, &app(), &region("eu"), Scope::Changes, 2).await.expect("a history");
+    let changes = history(store, roots, &app(), &region("eu"), Scope::Changes, 2).await.expect("a history");
     assert_eq!(changes, all[1..3]);
 
     let planted = StorePath::History { app: app(), region: region("eu"), order: all[1].order };
     bench.put(&planted, "nonsense").await;
-    assert!(history(store, root, &app(), &region("eu"), Scope::Everything, 99).await.is_err());
+    assert!(history(store, roots, &app(), &region("eu"), Scope::Everything, 99).await.is_err());
 }

@@ -9,13 +9,14 @@
 //! supported here (`cert-authority`) is an error and not a line skipped, and so is a time without `Z`, a key for other
 //! namespaces only, and a key too weak to trust.
 
+use schema::yaml::InvalidYaml;
 use ssh_key::PublicKey;
 
+use super::grant::{Grant, SigningKey};
+use super::paths::AllowedPaths;
 use super::principals::Principals;
+use super::ssh::check_strength;
 use super::validity::{Validity, parse_moment};
-
-/// The smallest RSA modulus that is believed.
-const RSA_MIN_BITS: usize = 2048;
 
 /// One line: who signs with which key, and when.
 #[derive(Clone, Debug)]
@@ -46,6 +47,16 @@ pub enum InvalidPolicy {
         /// What is wrong, and what to write.
         wrong: String,
     },
+    /// A policy file is not as it must be.
+    #[error(transparent)]
+    Yaml(#[from] InvalidYaml),
+}
+
+impl From<AllowedSigner> for Grant {
+    fn from(line: AllowedSigner) -> Grant {
+        let AllowedSigner { principals, validity, key, line: _ } = line;
+        Grant { principals, validity, paths: AllowedPaths::Everything, key: SigningKey::Ssh(key) }
+    }
 }
 
 /// Parses the whole file.
@@ -86,23 +97,6 @@ fn parse_line(line: usize, text: &str) -> Result<AllowedSigner, String> {
 
 fn is_key_type(word: &str) -> bool {
     ["ssh-", "ecdsa-sha2-", "sk-"].iter().any(|prefix| word.starts_with(prefix))
-}
-
-fn check_strength(key: &PublicKey) -> Result<(), String> {
-    let algorithm = key.algorithm();
-    if algorithm.as_str().starts_with("sk-") {
-        return Err(format!("has a `{algorithm}` key; keys on hardware tokens are not supported by this version"));
-    }
-    if algorithm.is_dsa() {
-        return Err("has a DSA key, which is too weak to trust; use ed25519".to_owned());
-    }
-    if let Some(rsa) = key.key_data().rsa() {
-        let bits = rsa.n.as_positive_bytes().map_or(0, |bytes| bytes.len() * 8);
-        if bits < RSA_MIN_BITS {
-            return Err(format!("has an RSA key of {bits} bits, the least is {RSA_MIN_BITS}; use ed25519"));
-        }
-    }
-    Ok(())
 }
 
 fn parse_options(text: &str) -> Result<Validity, String> {

@@ -1,14 +1,29 @@
-//! Judges one signature against the signers that are allowed.
+//! Judges one signature against the keys that are allowed.
 
 use schema::Timestamp;
-use ssh_key::{Fingerprint, HashAlg, LineEnding, SshSig};
+use ssh_key::SshSig;
 
-use super::allowed::{self, AllowedSigner, InvalidPolicy};
+use super::allowed::{self, InvalidPolicy};
+use super::grant::{Grant, SigningKey};
+use super::paths::AllowedPaths;
 use super::principals::Principals;
+use super::refusal::SignatureRefusal;
+use super::revocation::Revocation;
+use super::ssh;
 use super::validity::Validity;
 
 /// The only SSHSIG namespace in which a commit can be signed.
 pub(crate) const NAMESPACE: &str = "git";
+
+/// How much of a branch has to be signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Every new commit, on every parent.
+    #[default]
+    Strict,
+    /// The tip alone: whoever signs it answers for all that is new below.
+    Head,
+}
 
 /// Whether who signs must also be who commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,11 +35,26 @@ pub enum CommitterRule {
     MustBeSigner,
 }
 
-/// Who may sign commits, with which keys, and when. Never empty.
+/// Who may take an old history as it is, by a seal commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SealRule {
+    /// Nobody.
+    #[default]
+    Refused,
+    /// Whoever may change every file.
+    Allowed,
+    /// Those with one of these names, if they may change every file.
+    Only(Vec<String>),
+}
+
+/// Who may sign commits, with which keys, when, and what. Never without a key.
 #[derive(Clone, Debug)]
 pub struct SignerPolicy {
-    signers: Vec<AllowedSigner>,
-    committer: CommitterRule,
+    pub(super) grants: Vec<Grant>,
+    pub(super) mode: Mode,
+    pub(super) committer: CommitterRule,
+    pub(super) seal: SealRule,
+    pub(super) revoked: Vec<Revocation>,
 }
 
 /// A commit as far as a policy looks at it.
@@ -41,88 +71,20 @@ pub struct Signed<'c> {
 /// Whose signature was found good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signer {
-    /// The principals of the line that the key stands in.
+    /// The names of whoever has the key.
     pub principal: Principals,
-    /// The key, as `ssh-keygen -l` shows it: `SHA256:…`.
+    /// The key: `SHA256:…`, as `ssh-keygen -l` shows it, or the 40 hex digits of the OpenPGP key that signed.
     pub key_fingerprint: String,
+    /// What it may change.
+    pub paths: AllowedPaths,
 }
 
-/// Says why a signature does not count.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureRefusal {
-    /// There is none.
-    #[error("it is not signed; sign it with an SSH key (git config gpg.format ssh, git commit -S)")]
-    Unsigned,
-    /// An OpenPGP or X.509 signature.
-    #[error("its signature is of type {kind}, which this version cannot judge; sign it with an SSH key")]
-    NotSsh {
-        /// What it is: `OpenPGP` or `X.509`.
-        kind: &'static str,
-    },
-    /// Not a signature in the SSHSIG format.
-    #[error("its signature cannot be read")]
-    Malformed(#[source] ssh_key::Error),
-    /// A signature in a spelling that other programs may read differently.
-    #[error("its signature is not in the one spelling that ssh-keygen writes; sign it again")]
-    OddlySpelt,
-    /// Made to be used for something else.
-    #[error("key {fingerprint} signed it for `{}`, not for `git`", namespace.escape_debug())]
-    Namespace {
-        /// What it was made for.
-        namespace: String,
-        /// The key.
-        fingerprint: String,
-    },
-    /// A key that the policy does not have.
-    #[error("key {fingerprint} is not in the signer policy")]
-    UnknownKey {
-        /// The key.
-        fingerprint: String,
-    },
-    /// The signature is not the key's, or not over this content.
-    #[error("the signature by key {fingerprint} does not fit the commit")]
-    Forged {
-        /// The key.
-        fingerprint: String,
-    },
-    /// First seen after the key's time.
-    #[error(
-        "key {fingerprint} of {principal} was valid until {valid_before}, and the commit was first seen here at {first_seen}"
-    )]
-    Expired {
-        /// The key.
-        fingerprint: String,
-        /// Whose it is.
-        principal: String,
-        /// The key's last moment.
-        valid_before: Timestamp,
-        /// When this publisher first saw the commit.
-        first_seen: Timestamp,
-    },
-    /// First seen before the key's time.
-    #[error(
-        "key {fingerprint} of {principal} is valid from {valid_after}, and the commit was first seen here at {first_seen}"
-    )]
-    NotYetValid {
-        /// The key.
-        fingerprint: String,
-        /// Whose it is.
-        principal: String,
-        /// The key's first moment.
-        valid_after: Timestamp,
-        /// When this publisher first saw the commit.
-        first_seen: Timestamp,
-    },
-    /// Signed by somebody else than its committer.
-    #[error("key {fingerprint} is of {principal}, who is not its committer `{}`", committer.escape_debug())]
-    OtherCommitter {
-        /// The key.
-        fingerprint: String,
-        /// Whose it is.
-        principal: String,
-        /// The address in the commit.
-        committer: String,
-    },
+/// A signature that fits, and the grants that its key stands in. Never none.
+struct Fitting<'p> {
+    /// As which the key is shown, and what else can be revoked to stop it.
+    fingerprint: String,
+    primary: Option<String>,
+    grants: Vec<&'p Grant>,
 }
 
 impl SignerPolicy {
@@ -131,7 +93,9 @@ impl SignerPolicy {
     /// # Errors
     /// The first line that is wrong; and a policy without any key, since it could never be met.
     pub fn parse(text: &str) -> Result<SignerPolicy, InvalidPolicy> {
-        Ok(SignerPolicy { signers: allowed::parse(text)?, committer: CommitterRule::default() })
+        let grants = allowed::parse(text)?.into_iter().map(Grant::from).collect();
+        let (mode, committer, seal) = (Mode::default(), CommitterRule::default(), SealRule::default());
+        Ok(SignerPolicy { grants, mode, committer, seal, revoked: Vec::new() })
     }
 
     /// The same with another rule on who commits.
@@ -139,68 +103,171 @@ impl SignerPolicy {
         SignerPolicy { committer, ..self }
     }
 
+    /// The same with other revocations: what is remembered besides what the file says.
+    pub fn with_revocations(self, revoked: Vec<Revocation>) -> SignerPolicy {
+        SignerPolicy { revoked, ..self }
+    }
+
+    /// How much of a branch has to be signed.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What is revoked.
+    pub fn revoked(&self) -> &[Revocation] {
+        &self.revoked
+    }
+
+    /// Whether seal commits mean anything.
+    pub(crate) fn seals(&self) -> &SealRule {
+        &self.seal
+    }
+
+    /// Whether `signer` may take an old history as it is.
+    pub(crate) fn may_seal(&self, signer: &Signer) -> bool {
+        let everything = signer.paths == AllowedPaths::Everything;
+        match &self.seal {
+            SealRule::Refused => false,
+            SealRule::Allowed => everything,
+            SealRule::Only(names) => everything && names.iter().any(|name| signer.principal.admit(name)),
+        }
+    }
+
     /// Judges `commit` by the rules in force at `first_seen`.
     ///
     /// # Errors
     /// [`SignatureRefusal`] names the key and what is wrong.
     pub fn judge(&self, commit: Signed<'_>, first_seen: Timestamp) -> Result<Signer, SignatureRefusal> {
-        let signature = read_signature(commit.signature.ok_or(SignatureRefusal::Unsigned)?)?;
-        let fingerprint = Fingerprint::new(HashAlg::Sha256, signature.public_key()).to_string();
-        if signature.namespace() != NAMESPACE {
-            return Err(SignatureRefusal::Namespace { namespace: signature.namespace().to_owned(), fingerprint });
-        }
-        let lines: Vec<_> = self.signers.iter().filter(|line| line.key.key_data() == signature.public_key()).collect();
-        let Some(line) = lines.first() else {
+        let armoured = commit.signature.ok_or(SignatureRefusal::Unsigned)?;
+        let fitting = if armoured.starts_with(b"-----BEGIN SIGNED MESSAGE-----") {
+            return Err(SignatureRefusal::NotSsh { kind: "X.509" });
+        } else if armoured.starts_with(b"-----BEGIN PGP") {
+            self.fit_openpgp(armoured, commit.payload, first_seen)?
+        } else {
+            self.fit_ssh(NAMESPACE, armoured, commit.payload)?
+        };
+        let committer = (self.committer == CommitterRule::MustBeSigner).then_some(commit.committer);
+        self.admit(fitting, committer, first_seen)
+    }
+
+    /// Judges an SSH signature over something else than a commit, made for `namespace`, by the rules in force at `at`.
+    ///
+    /// # Errors
+    /// [`SignatureRefusal`] names the key and what is wrong.
+    pub(crate) fn judge_statement(
+        &self,
+        namespace: &'static str,
+        armoured: &[u8],
+        payload: &[u8],
+        at: Timestamp,
+    ) -> Result<Signer, SignatureRefusal> {
+        self.admit(self.fit_ssh(namespace, armoured, payload)?, None, at)
+    }
+
+    fn fit_ssh(
+        &self,
+        namespace: &'static str,
+        armoured: &[u8],
+        payload: &[u8],
+    ) -> Result<Fitting<'_>, SignatureRefusal> {
+        let signature = ssh::read(armoured)?;
+        ssh::check_namespace(&signature, namespace)?;
+        let grants: Vec<_> = self.grants.iter().filter(|grant| grant.is_for(&signature)).collect();
+        let fingerprint = ssh::fingerprint(&signature);
+        let Some(SigningKey::Ssh(key)) = grants.first().map(|grant| &grant.key) else {
             return Err(SignatureRefusal::UnknownKey { fingerprint });
         };
-        if line.key.verify(NAMESPACE, commit.payload, &signature).is_err() {
-            return Err(SignatureRefusal::Forged { fingerprint });
+        ssh::verify(key, namespace, payload, &signature)?;
+        Ok(Fitting { fingerprint, primary: None, grants })
+    }
+
+    #[cfg(not(feature = "openpgp"))]
+    fn fit_openpgp(&self, _: &[u8], _: &[u8], _: Timestamp) -> Result<Fitting<'_>, SignatureRefusal> {
+        Err(SignatureRefusal::OpenPgpNotBuilt)
+    }
+
+    #[cfg(feature = "openpgp")]
+    fn fit_openpgp(
+        &self,
+        armoured: &[u8],
+        payload: &[u8],
+        first_seen: Timestamp,
+    ) -> Result<Fitting<'_>, SignatureRefusal> {
+        let signature = super::pgp::DetachedSignature::read(armoured)?;
+        let certificates = self.grants.iter().filter_map(|grant| match &grant.key {
+            SigningKey::OpenPgp(certificate) => Some((grant, certificate)),
+            SigningKey::Ssh(_) => None,
+        });
+        let found = certificates.clone().find(|(_, certificate)| certificate.has(&signature));
+        let Some((_, certificate)) = found else {
+            return Err(SignatureRefusal::UnknownKey { fingerprint: signature.issuer() });
+        };
+        let fingerprint = certificate.judge(&signature, payload, first_seen)?.to_string();
+        let primary = certificate.fingerprint().to_string();
+        let same = certificates.filter(|(_, other)| other.fingerprint() == certificate.fingerprint());
+        Ok(Fitting { fingerprint, primary: Some(primary), grants: same.map(|(grant, _)| grant).collect() })
+    }
+
+    fn admit(
+        &self,
+        fitting: Fitting<'_>,
+        committer: Option<&str>,
+        first_seen: Timestamp,
+    ) -> Result<Signer, SignatureRefusal> {
+        let Fitting { fingerprint, primary, grants } = fitting;
+        let revoked = self.revoked.iter().filter(|revocation| {
+            let key = revocation.key.as_str();
+            key == fingerprint || Some(key) == primary.as_deref()
+        });
+        if let Some(since) = revoked.map(|revocation| revocation.since).min().filter(|since| first_seen >= *since) {
+            let principal = grants.first().map(|grant| grant.principals.to_string()).unwrap_or_default();
+            return Err(SignatureRefusal::Revoked { fingerprint, principal, since, first_seen });
         }
         // A key may stand in several lines, say with a gap in its validity: one line that allows it is enough.
         let mut refusal = None;
-        for line in lines {
-            match self.judge_line(line, &fingerprint, commit.committer, first_seen) {
+        for grant in grants {
+            match grant.admit(&fingerprint, committer, first_seen) {
                 Ok(signer) => return Ok(signer),
                 Err(refused) => refusal = refusal.or(Some(refused)),
             }
         }
-        Err(refusal.expect("there is at least one line, and each refused"))
-    }
-
-    fn judge_line(
-        &self,
-        line: &AllowedSigner,
-        fingerprint: &str,
-        committer: &str,
-        first_seen: Timestamp,
-    ) -> Result<Signer, SignatureRefusal> {
-        let (fingerprint, principal) = (fingerprint.to_owned(), line.principals.to_string());
-        match line.validity {
-            Validity { after: Some(valid_after), .. } if first_seen < valid_after => {
-                Err(SignatureRefusal::NotYetValid { fingerprint, principal, valid_after, first_seen })
-            }
-            Validity { before: Some(valid_before), .. } if first_seen > valid_before => {
-                Err(SignatureRefusal::Expired { fingerprint, principal, valid_before, first_seen })
-            }
-            _ if self.committer == CommitterRule::MustBeSigner && !line.principals.admit(committer) => {
-                Err(SignatureRefusal::OtherCommitter { fingerprint, principal, committer: committer.to_owned() })
-            }
-            _ => Ok(Signer { principal: line.principals.clone(), key_fingerprint: fingerprint }),
-        }
+        Err(refusal.expect("there is at least one grant, and each refused"))
     }
 }
 
-fn read_signature(armoured: &[u8]) -> Result<SshSig, SignatureRefusal> {
-    for (start, kind) in [("-----BEGIN PGP", "OpenPGP"), ("-----BEGIN SIGNED MESSAGE-----", "X.509")] {
-        if armoured.starts_with(start.as_bytes()) {
-            return Err(SignatureRefusal::NotSsh { kind });
+impl Grant {
+    fn is_for(&self, signature: &SshSig) -> bool {
+        match &self.key {
+            SigningKey::Ssh(key) => key.key_data() == signature.public_key(),
+            #[cfg(feature = "openpgp")]
+            SigningKey::OpenPgp(_) => false,
         }
     }
-    let signature = SshSig::from_pem(armoured).map_err(SignatureRefusal::Malformed)?;
-    // The parser forgives lengths that are wrong and bits that are left over. Line breaks may be anywhere.
-    let written = signature.to_pem(LineEnding::LF).map_err(SignatureRefusal::Malformed)?;
-    let letters = |text: &[u8]| text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<_>>();
-    if letters(written.as_bytes()) == letters(armoured) { Ok(signature) } else { Err(SignatureRefusal::OddlySpelt) }
+
+    fn admit(
+        &self,
+        fingerprint: &str,
+        committer: Option<&str>,
+        first_seen: Timestamp,
+    ) -> Result<Signer, SignatureRefusal> {
+        let (fingerprint, principal) = (fingerprint.to_owned(), self.principals.to_string());
+        match (self.validity, committer) {
+            (Validity { after: Some(valid_after), .. }, _) if first_seen < valid_after => {
+                Err(SignatureRefusal::NotYetValid { fingerprint, principal, valid_after, first_seen })
+            }
+            (Validity { before: Some(valid_before), .. }, _) if first_seen > valid_before => {
+                Err(SignatureRefusal::Expired { fingerprint, principal, valid_before, first_seen })
+            }
+            (_, Some(committer)) if !self.principals.admit(committer) => {
+                Err(SignatureRefusal::OtherCommitter { fingerprint, principal, committer: committer.to_owned() })
+            }
+            _ => Ok(Signer {
+                principal: self.principals.clone(),
+                key_fingerprint: fingerprint,
+                paths: self.paths.clone(),
+            }),
+        }
+    }
 }
 
 #[cfg(test)]

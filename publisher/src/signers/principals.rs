@@ -30,6 +30,21 @@ impl Principals {
         Ok(Principals { text: text.into() })
     }
 
+    /// The names and patterns as they are written, `!` included.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.text.split(',')
+    }
+
+    /// Whether each of them names somebody: no wildcard, and nobody taken out.
+    pub(crate) fn are_names(&self) -> bool {
+        !self.text.contains(['*', '?', '!'])
+    }
+
+    /// Whether some name stands in both lists.
+    pub(crate) fn share_a_name(&self, other: &Principals) -> bool {
+        self.patterns().any(|name| other.patterns().any(|another| name == another))
+    }
+
     /// Whether `name` is one of them.
     pub fn admit(&self, name: &str) -> bool {
         let mut admitted = false;

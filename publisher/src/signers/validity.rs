@@ -1,6 +1,7 @@
 //! When a key is valid: the `valid-after` and `valid-before` of a line.
 
 use schema::Timestamp;
+use serde::Deserialize;
 
 /// The time in which a key may sign: from `after` on, and until `before`, each open where it is not set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,27 @@ pub(super) fn parse_moment(text: &str) -> Result<Timestamp, String> {
     let spelled =
         format!("{}-{}-{}T{}:{}:{}.000Z", part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 12), part(12, 14));
     spelled.parse().map_err(|_| refused())
+}
+
+/// A time as people write it in a policy file: `2026-08-01T09:30:00Z`, with or without milliseconds, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Moment(pub Timestamp);
+
+/// Says that a text is not a time in UTC.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no time; write it in UTC, like 2026-08-01T09:30:00Z", .0.escape_debug())]
+pub struct InvalidMoment(String);
+
+impl TryFrom<String> for Moment {
+    type Error = InvalidMoment;
+
+    fn try_from(text: String) -> Result<Moment, InvalidMoment> {
+        let whole_seconds =
+            text.strip_suffix('Z').filter(|text| !text.contains('.')).map(|text| format!("{text}.000Z"));
+        let moment = whole_seconds.as_deref().unwrap_or(&text).parse();
+        moment.map(Moment).map_err(|_| InvalidMoment(text.chars().take(40).collect()))
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +86,19 @@ mod tests {
             "２0260801Z",
         ] {
             assert!(parse_moment(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn moments_are_in_utc_with_or_without_milliseconds() {
+        for text in ["2026-08-01T09:30:00Z", "2026-08-01T09:30:00.000Z"] {
+            let read = Moment::try_from(text.to_owned()).expect(text);
+            assert_eq!(read.0.to_string(), "2026-08-01T09:30:00.000Z");
+        }
+        for bad in
+            ["2026-08-01", "2026-08-01T09:30:00", "2026-08-01T09:30:00+02:00", "2026-08-01T25:00:00Z", "soon", ""]
+        {
+            assert!(Moment::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }
 }

@@ -25,6 +25,16 @@ pub enum SourceError {
         /// Where it is.
         path: PathBuf,
     },
+    /// Its ids are not of SHA-1, which is all that is supported.
+    #[error(
+        "the repository `{}` has ids of SHA-256, which are not supported; convert it to one with ids of SHA-1 (git fast-export and \
+         fast-import), and sign its tip",
+        path.display()
+    )]
+    ObjectFormat {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// There are commits, but no such branch.
     #[error("there is no branch `{branch}` in {repository}{others}; nothing is published until there is")]
     NoBranch {

@@ -16,6 +16,9 @@ use super::repository::RepositoryUrl;
 pub(super) fn open(path: &Path) -> Result<Repository, SourceError> {
     Repository::open(path).map_err(|source| match source.code() {
         ErrorCode::Owner => SourceError::ForeignOwner { path: path.to_owned() },
+        ErrorCode::Invalid if source.message().contains("object format") => {
+            SourceError::ObjectFormat { path: path.to_owned() }
+        }
         _ => SourceError::Open { path: path.to_owned(), source },
     })
 }

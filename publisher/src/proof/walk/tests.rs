@@ -5,6 +5,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::fixture::{Repo, commit_id, oid};
 
+fn nobody(_: &CommitId, _: &CommitObject) -> bool {
+    false
+}
+
 /// What git itself would call new, by the plain definition.
 fn plain_difference(parents: &[Vec<usize>], base: Option<usize>, tip: usize) -> BTreeSet<usize> {
     let reach = |from: usize| {
@@ -61,11 +65,11 @@ proptest! {
             let ids = write(&repo, &parents, &dates);
             let commits = Commits::of(&repo.git, &ids[tip]).unwrap();
             let everything = plain_difference(&parents, None, tip);
-            prop_assert_eq!(new_commits(&commits, None, &ids[tip]).unwrap().len(), everything.len());
+            prop_assert_eq!(new_commits(&commits, Known::Nothing, &ids[tip], &mut nobody).unwrap().len(), everything.len());
             prop_assert_eq!(count(&commits, &ids[tip]).unwrap(), everything.len() as u64);
 
             let base = pick % parents.len();
-            let walked = new_commits(&commits, Some(&ids[base]), &ids[tip]);
+            let walked = new_commits(&commits, Known::Continued(&ids[base]), &ids[tip], &mut nobody);
             if !everything.contains(&base) {
                 let forced = matches!(walked, Err(WalkError::ForcePush { .. }));
                 prop_assert!(forced);
@@ -95,12 +99,12 @@ fn f32_each_kind_of_force_push_is_named() {
         (&ids[2], &ids[4], ForcedTo::Diverged),
         (&gone, &ids[2], ForcedTo::Unrelated),
     ] {
-        match new_commits(&commits, Some(base), tip) {
+        match new_commits(&commits, Known::Continued(base), tip, &mut nobody) {
             Err(WalkError::ForcePush { to, .. }) => assert_eq!(to, wanted),
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(new_commits(&commits, Some(&ids[2]), &ids[2]).unwrap(), []);
+    assert_eq!(new_commits(&commits, Known::Continued(&ids[2]), &ids[2], &mut nobody).unwrap(), []);
 }
 
 #[test]
@@ -115,7 +119,7 @@ fn commits_of_the_same_second_are_told_apart() {
         let base = write(&[&old], "base");
         let tip = write(&[&base, &old], "tip");
         let commits = Commits::of(&repo.git, &tip).unwrap();
-        assert_eq!(new_commits(&commits, Some(&base), &tip).unwrap(), [tip], "round {round}");
+        assert_eq!(new_commits(&commits, Known::Continued(&base), &tip, &mut nobody).unwrap(), [tip], "round {round}");
     }
 }
 
@@ -127,7 +131,8 @@ fn the_cost_follows_the_change() {
     let dates: Vec<i64> = (0..201).collect();
     let ids = write(&repo, &parents, &dates);
     let commits = Commits::of(&repo.git, &ids[200]).unwrap();
-    let mut walk = Walk::new(&commits);
+    let mut seals = nobody;
+    let mut walk = Walk::new(&commits, &mut seals);
     walk.meet(&ids[200], Reached { from_tip: true, from_base: false }).unwrap();
     walk.meet(&ids[197], Reached { from_tip: false, from_base: true }).unwrap();
     walk.run().unwrap();
@@ -140,8 +145,14 @@ fn what_is_missing_or_no_commit_is_named() {
     let repo = Repo::new();
     let tree = repo.tree(&[("a", "a")]);
     let commits = Commits::of(&repo.git, &commit_id(oid(tree.as_str()))).unwrap();
-    assert!(matches!(new_commits(&commits, None, &commit_id(oid(tree.as_str()))), Err(WalkError::NotACommit { .. })));
-    assert!(matches!(new_commits(&commits, None, &commit_id(oid(&"a".repeat(40)))), Err(WalkError::Unreadable { .. })));
+    assert!(matches!(
+        new_commits(&commits, Known::Nothing, &commit_id(oid(tree.as_str())), &mut nobody),
+        Err(WalkError::NotACommit { .. })
+    ));
+    assert!(matches!(
+        new_commits(&commits, Known::Nothing, &commit_id(oid(&"a".repeat(40))), &mut nobody),
+        Err(WalkError::Unreadable { .. })
+    ));
     let large = repo.unsigned(&[], &tree, 1, &"x".repeat(COMMIT_MAX_BYTES));
-    assert!(matches!(new_commits(&commits, None, &large), Err(WalkError::NotACommit { .. })));
+    assert!(matches!(new_commits(&commits, Known::Nothing, &large, &mut nobody), Err(WalkError::NotACommit { .. })));
 }

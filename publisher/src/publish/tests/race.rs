@@ -68,7 +68,7 @@ async fn a_publisher_that_is_behind_moves_nothing() {
 /// A publisher that created the record of generation `tip` in `eu` and then slept.
 async fn asleep(bench: &Bench, tip: &Tip) -> Recording {
     let state = region::settle(&bench.publisher, &app(), &region("eu")).await.expect("a state");
-    let order = plan::following(state.standing(), bench.publisher.root.epoch).expect("numbers are left");
+    let order = plan::following(state.standing(), bench.publisher.root().epoch).expect("numbers are left");
     let target = read_back(&bench.publisher, &app(), &tip.digest("eu")).await.expect("it was stored").target();
     let signing = Signing::under(order, &bench.publisher);
     let commit = tip.commit.id().clone();
@@ -83,7 +83,7 @@ async fn f22_a_publisher_that_slept_before_the_pointer_does_not_undo_a_newer_one
     bench.publish(&first).await;
     // Its bundle is in the store from another region's publication.
     let bundle = &second.compilation.bundles[&(app(), region("eu"))];
-    store_bundle(&bench.publisher, &second.commit, bundle.clone()).await.expect("stored");
+    store_bundle(&bench.publisher, &second.commit, &second.ancestry, bundle.clone()).await.expect("stored");
     let Recording::Ours(sleeper) = asleep(&bench, &second).await else { panic!("nobody else records") };
 
     bench.publish(&third).await;
@@ -102,7 +102,7 @@ async fn f22_a_publisher_that_slept_finishes_the_newer_record_of_one_that_died()
     bench.publish(&first).await;
     for tip in [&second, &third] {
         let bundle = &tip.compilation.bundles[&(app(), region("eu"))];
-        store_bundle(&bench.publisher, &tip.commit, bundle.clone()).await.expect("stored");
+        store_bundle(&bench.publisher, &tip.commit, &tip.ancestry, bundle.clone()).await.expect("stored");
     }
     let Recording::Ours(sleeper) = asleep(&bench, &second).await else { panic!("nobody else records") };
     let Recording::Ours(died) = asleep(&bench, &third).await else { panic!("nobody else records") };
@@ -120,7 +120,7 @@ async fn f22_a_stale_plan_loses_its_order_and_is_made_again() {
     bench.publish(&first).await;
     let slow = region::settle(&bench.publisher, &app(), &region("eu")).await.expect("a state");
     bench.publish(&second).await;
-    let order = plan::following(slow.standing(), bench.publisher.root.epoch).expect("numbers are left");
+    let order = plan::following(slow.standing(), bench.publisher.root().epoch).expect("numbers are left");
     let draft = Draft::refreshed(slow.standing(), Signing::under(order, &bench.publisher));
     let lost = Recording::create(&bench.publisher, slow, draft).await.expect("the store answers");
     assert!(matches!(lost, Recording::Lost));

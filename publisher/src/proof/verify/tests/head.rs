@@ -1,0 +1,39 @@
+//! Mode `head`: the tip's signer answers for all that is new.
+
+use super::*;
+
+#[test]
+fn a29_only_the_tip_has_to_be_signed_where_the_policy_says_so() {
+    let mut bench = Bench::new();
+    let alice = bench.repo.alice.public_line().unwrap();
+    let strict = format!("principals: [{{ name: alice@example.com, ssh: [{alice}] }}]\n");
+    let head = format!("mode: head\n{strict}");
+    let below = bench.repo.unsigned(&[], &bench.tree, 100, "unsigned");
+    bench.repo.force("main", &below);
+    let tip = bench.repo.commit(&[&below], &bench.tree, 101);
+    assert_eq!(refusal(bench.verify_by(&strict, &Base::Beginning, &tip, 200)).0, below);
+    let base = published(&bench.verify_by(&head, &Base::Beginning, &tip, 200).unwrap());
+
+    let unsigned = bench.repo.unsigned(&[&tip], &bench.tree, 102, "and the tip is not");
+    let refused = refusal(bench.verify_by(&head, &base, &unsigned, 201));
+    assert_eq!(refused, (unsigned.clone(), SignatureRefusal::Unsigned));
+    // A force-push is one in any mode.
+    assert!(bench.verify_by(&head, &base, &below, 202).expect_err("rewound").force_push().is_some());
+    assert_eq!(bench.verify_by(&head, &base, &tip, 203).unwrap().id(), &tip, "nothing new has nobody to answer for");
+
+    // Whoever answers for unsigned commits must be allowed to change what they change.
+    let bob = Committer::generate("Bob", "bob@example.com").unwrap();
+    let limited = format!(
+        "mode: head\nprincipals:\n  - name: bob@example.com\n    ssh: [{}]\n    paths: [web/]\n",
+        bob.public_line().unwrap()
+    );
+    let inside = bench.repo.tree(&[("driftless.yaml", "regions: {}\n"), ("web/a", "1")]);
+    let outside = bench.repo.tree(&[("driftless.yaml", "regions: {eu: {}}\n"), ("web/a", "1")]);
+    for (tree, allowed) in [(&inside, true), (&outside, false)] {
+        let below = bench.repo.unsigned(&[&tip], tree, 103, "below");
+        bench.repo.force("main", &below);
+        let above = bench.repo.commit_as(&bob, "main", &[&below], tree, 104);
+        let judged = bench.verify_by(&limited, &base, &above, 204);
+        assert_eq!(judged.is_ok(), allowed, "{judged:?}");
+    }
+}
