@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::exit::{Failure, Outcome};
 use crate::logging::{self, LogFormat};
 use crate::{
-    agent, compile, completions, demo, gateway, history, init, man, open_files, publisher, rebuild, rollback, status,
-    up,
+    agent, compile, completions, demo, gateway, history, init, keys, man, open_files, publisher, rebuild, rollback,
+    status, up,
 };
 
 /// Configuration from a git repository to every server in seconds: signed, staged, proven, reversible
@@ -42,6 +42,7 @@ enum Command {
     Status(status::Args),
     History(history::Args),
     Rollback(rollback::Args),
+    Keys(keys::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -86,6 +87,7 @@ impl Command {
             Command::Status(args) => status::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
+            Command::Keys(args) => keys::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

@@ -10,6 +10,7 @@ mod gateway;
 mod history;
 mod home;
 mod init;
+mod keys;
 mod logging;
 mod man;
 mod open_files;

@@ -18,6 +18,7 @@
 
 mod blocking;
 mod causes;
+pub mod ceremony;
 pub mod committer;
 pub mod compile;
 pub mod config;
