@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::exit::{Failure, Outcome};
 use crate::logging::{self, LogFormat};
 use crate::{
-    agent, compile, completions, demo, gateway, history, init, keys, man, open_files, publisher, rebuild, rollback,
-    status, up,
+    agent, compile, completions, demo, doctor, gateway, history, init, keys, man, open_files, publisher, rebuild,
+    rollback, status, up,
 };
 
 /// Configuration from a git repository to every server in seconds: signed, staged, proven, reversible
@@ -43,6 +43,7 @@ enum Command {
     History(history::Args),
     Rollback(rollback::Args),
     Keys(keys::Args),
+    Doctor(doctor::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -88,6 +89,7 @@ impl Command {
             Command::History(args) => history::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
             Command::Keys(args) => keys::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

@@ -5,6 +5,7 @@ mod cli;
 mod compile;
 mod completions;
 mod demo;
+mod doctor;
 mod exit;
 mod gateway;
 mod history;
