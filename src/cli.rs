@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::exit::{Failure, Outcome};
 use crate::logging::{self, LogFormat};
 use crate::{
-    agent, compile, completions, demo, doctor, gateway, history, init, keys, man, open_files, publisher, rebuild,
-    rollback, status, up,
+    agent, audit, compile, completions, demo, doctor, gateway, history, init, keys, man, open_files, publisher,
+    rebuild, rollback, status, up,
 };
 
 /// Configuration from a git repository to every server in seconds: signed, staged, proven, reversible
@@ -41,6 +41,7 @@ enum Command {
     Compile(compile::Args),
     Status(status::Args),
     History(history::Args),
+    Audit(audit::Args),
     Rollback(rollback::Args),
     Keys(keys::Args),
     Doctor(doctor::Args),
@@ -87,6 +88,7 @@ impl Command {
             Command::Compile(args) => compile::run(&args),
             Command::Status(args) => status::run(args).await,
             Command::History(args) => history::run(args).await,
+            Command::Audit(args) => audit::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
             Command::Keys(args) => keys::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,

@@ -1,6 +1,7 @@
 //! The one command of Driftless: arguments in, exit code out. The work is done in the libraries.
 
 mod agent;
+mod audit;
 mod cli;
 mod compile;
 mod completions;
