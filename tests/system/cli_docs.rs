@@ -5,14 +5,23 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The subcommands, as `--help` lists them.
-fn commands() -> Vec<String> {
-    let help = help(&[]);
+/// The subcommands, as `--help` lists them, each before its own.
+fn commands() -> Vec<Vec<String>> {
+    let commands = commands_of(&[]);
+    for known in [&["up"][..], &["keys", "new"]] {
+        assert!(commands.len() > 10 && commands.iter().any(|command| command == known), "{commands:?}");
+    }
+    commands
+}
+
+fn commands_of(parent: &[String]) -> Vec<Vec<String>> {
+    let help = help(parent);
+    // A command of its own begins its line two blanks in; what it does may go on below, further in.
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let names = listed.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
-    let names: Vec<String> = names.map(str::to_owned).collect();
-    assert!(names.len() > 10 && names.contains(&"up".to_owned()), "{names:?}");
-    names
+    let names = listed.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    let names = names.filter_map(|line| line.split(' ').next()).filter(|name| *name != "help");
+    let commands = names.map(|name| [parent, &[name.to_owned()]].concat());
+    commands.flat_map(|command| [vec![command.clone()], commands_of(&command)].concat()).collect()
 }
 
 #[test]
@@ -22,7 +31,7 @@ fn the_documented_help_is_the_printed_one() {
         "# Commands\n\nWhat `driftless --help` prints, subcommand by subcommand; made by `just cli-docs`.\n".to_owned();
     write!(text, "\n## driftless\n\n```text\n{}\n```\n", help(&[])).expect("strings can be written to");
     for command in &commands() {
-        write!(text, "\n## driftless {command}\n\n```text\n{}\n```\n", help(&[command]))
+        write!(text, "\n## driftless {}\n\n```text\n{}\n```\n", command.join(" "), help(command))
             .expect("strings can be written to");
     }
     if std::env::var_os("DRIFTLESS_WRITE_CLI_DOCS").is_some() {
@@ -38,7 +47,8 @@ fn every_subcommand_has_a_man_page_and_every_shell_a_script() {
     let man = driftless(&["man", "--dir", &folder.path().display().to_string()]);
     assert!(man.status.success());
     for command in commands() {
-        assert!(folder.path().join(format!("driftless-{command}.1")).exists(), "{command}");
+        let page = format!("driftless-{}.1", command.join("-"));
+        assert!(folder.path().join(&page).exists(), "{page}");
     }
     for shell in ["bash", "zsh", "fish"] {
         let script = driftless(&["completions", shell]);
@@ -55,8 +65,9 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     }
 }
 
-fn help(command: &[&str]) -> String {
-    let run = driftless(&[command, &["--help"]].concat());
+fn help(command: &[String]) -> String {
+    let words: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+    let run = driftless(&words);
     assert!(run.status.success(), "{command:?} --help");
     let text = String::from_utf8(run.stdout).expect("help is text");
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")

@@ -5,13 +5,19 @@
 )]
 
 mod adopt;
+mod attacks;
+mod audit;
 mod by_hand;
+mod ceremony;
 mod cli_docs;
 mod demo;
+mod doctor;
 mod fanout;
 mod kills;
 mod refusals;
 mod reproducible;
+mod roles;
 mod s3;
 mod story;
+mod transport;
 mod world;

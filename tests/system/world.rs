@@ -3,10 +3,11 @@
 //! Everything lives in one temporary folder and listens on free ports; every process is stopped by its id when it goes out
 //! of scope.
 
+use std::cell::{Ref, RefCell};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -214,6 +215,8 @@ impl Up {
 pub(crate) struct Process {
     child: Child,
     lines: mpsc::Receiver<String>,
+    /// Lines that were read already.
+    heard: RefCell<Vec<String>>,
 }
 
 impl Process {
@@ -235,7 +238,7 @@ impl Process {
                 let _nobody_listens = tx.send(line);
             }
         });
-        Process { child, lines }
+        Process { child, lines, heard: RefCell::default() }
     }
 
     /// Waits for a line on standard error that begins with `prefix` and gives the rest of it.
@@ -249,6 +252,12 @@ impl Process {
             said.push(line);
         }
         panic!("nothing began with {prefix:?}; it said:\n{}", said.join("\n"));
+    }
+
+    /// Everything that it has said so far.
+    pub(crate) fn log(&self) -> Ref<'_, Vec<String>> {
+        self.heard.borrow_mut().extend(self.lines.try_iter());
+        self.heard.borrow()
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -270,15 +279,17 @@ impl Process {
 
     /// Waits for the end by itself.
     pub(crate) fn ended(&mut self) -> Option<i32> {
-        let mut code = None;
-        eventually("the process ends", || match self.child.try_wait().expect("it was ours") {
-            Some(status) => {
-                code = Some(status.code());
-                true
-            }
-            None => false,
+        self.ended_as().code()
+    }
+
+    /// Waits for the end by itself, and says all of how it came.
+    pub(crate) fn ended_as(&mut self) -> ExitStatus {
+        let mut ended = None;
+        eventually("the process ends", || {
+            ended = self.child.try_wait().expect("it was ours");
+            ended.is_some()
         });
-        code.flatten()
+        ended.expect("it was just awaited")
     }
 
     pub(crate) fn is_running(&mut self) -> bool {
@@ -291,11 +302,15 @@ impl Drop for Process {
         let _gone_already = self.child.kill();
         let _reaped_already = self.child.wait();
         if std::thread::panicking() {
-            let said: Vec<String> = self.lines.try_iter().collect();
-            eprintln!("process {} said last:\n{}", self.child.id(), said.join("\n"));
+            let said = self.log();
+            let last = &said[said.len().saturating_sub(LAST_WORDS)..];
+            eprintln!("process {} said last:\n{}", self.child.id(), last.join("\n"));
         }
     }
 }
+
+/// How many lines of a process are shown when its test fails.
+const LAST_WORDS: usize = 200;
 
 /// Waits until `condition` holds. Between two looks another process needs the processor more than this one does.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
@@ -351,7 +366,7 @@ pub(crate) fn bytes(path: &Path) -> Vec<u8> {
 }
 
 /// No one's own settings reach a test: neither git's, nor ours.
-fn isolate(command: &mut Command, folder: &Path) {
+pub(crate) fn isolate(command: &mut Command, folder: &Path) {
     command
         .current_dir(folder)
         .env("HOME", folder)
