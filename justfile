@@ -16,6 +16,18 @@ test:
 unit:
     cargo test --workspace --lib --bins
 
+# One line per attack of docs/security.md
+attacks:
+    bash tests/attacks
+
+# A thousand seeded runs against a proxy that does anything to any answer
+seeds N="1000":
+    DRIFTLESS_TEST_SEEDS={{N}} bash tests/run a01_to --nocapture
+
+# Every parser of outside bytes, SECONDS each; `just fuzz keep` takes what was found into the corpus
+fuzz SECONDS="600" *TARGETS:
+    fuzz/run {{SECONDS}} {{TARGETS}}
+
 # What CI checks besides tests
 lint:
     cargo fmt --check && cargo clippy --workspace --all-targets --all-features -- -D warnings && cargo deny check bans licenses sources
