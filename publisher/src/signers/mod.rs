@@ -5,7 +5,7 @@
 //! commit into signature and payload, and compares what it changes with what the signer may change.
 //!
 //! Both files are read more strictly than OpenSSH does, since what it misreads would publish configuration: see [`allowed`]
-//! and [`file`] for the grammars. Validity and revocation are judged at the time a commit was first seen by this publisher,
+//! and [`mod@file`] for the grammars. Validity and revocation are judged at the time a commit was first seen by this publisher,
 //! never at the time the commit claims, because whoever holds a retired key can write any date.
 
 pub mod allowed;
