@@ -69,8 +69,7 @@ fn f01_an_agent_killed_at_any_step_finishes_when_it_is_started_again() {
 #[test]
 fn two_hundred_kills_during_fifty_publications() {
     let kills: u32 = std::env::var("DRIFTLESS_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
-    let publications = kills.div_ceil(4);
-    let world = Arc::new(World::new());
+    let world = World::new();
     for file in 0..FILES {
         world.write(&format!("apps/web/part-{file}.txt"), "0\n");
     }
@@ -85,33 +84,35 @@ fn two_hundred_kills_during_fifty_publications() {
         let (state, over) = (state.clone(), Arc::clone(&over));
         move || look_until(&over, &state)
     });
-    let commits = std::thread::spawn({
-        let world = Arc::clone(&world);
-        move || {
-            for version in 1..=publications {
-                for file in 0..FILES {
-                    world.write(&format!("apps/web/part-{file}.txt"), &format!("{version}\n"));
-                }
-                world.git(&["commit", "-q", "-a", "-m", &format!("Version {version}")]);
-            }
-        }
-    });
+    let mut published = 0;
+    let mut runs_before = None;
     for kill in 0..kills {
+        if kill % 4 == 0 {
+            published += 1;
+            for file in 0..FILES {
+                world.write(&format!("apps/web/part-{file}.txt"), &format!("{published}\n"));
+            }
+            world.git(&["commit", "-q", "-a", "-m", &format!("Version {published}")]);
+        }
         let mut agent = world.agent_with("web-1", &config);
+        // Now and then it gets somewhere, however slow the machine: there is something newer every time.
+        if kill % 12 == 11 {
+            eventually("the agent switches between two kills", || current(&state, "web") != runs_before);
+            runs_before = current(&state, "web");
+        }
         // A moment that no clock chose: it differs with every kill and covers start, fetch, switch and rest.
         let moment = Duration::from_millis(u64::from(kill * 7919 % 211));
         std::thread::park_timeout(moment);
         agent.process.kill();
     }
-    commits.join().expect("git does not fail");
     up.published(&world.tip());
     let agent = world.agent_with("web-1", &config);
-    agent.comes_to_read("web", "part-0.txt", &format!("{publications}\n"));
+    agent.comes_to_read("web", "part-0.txt", &format!("{published}\n"));
     over.store(true, Ordering::SeqCst);
     let (looks, versions) = looks.join().expect("`current` was whole at every look");
     assert!(versions > 2, "the agent got somewhere between the kills: {versions} versions in {looks} looks");
     assert_switched_at_most_once(&state, "at the end");
-    eprintln!("{kills} kills, {publications} publications, {looks} looks at {versions} versions, all whole");
+    eprintln!("{kills} kills, {published} publications, {looks} looks at {versions} versions, all whole");
 }
 
 const FILES: usize = 12;
