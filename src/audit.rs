@@ -105,7 +105,7 @@ fn bar(quiet: bool) -> ProgressBar {
 }
 
 fn tell(report: &Report) {
-    let Counts { objects, bytes, roots, records, bundles } = report.counts;
+    let Counts { objects, bytes, roots, records, states, bundles } = report.counts;
     let rows: Vec<Vec<String>> = report.standing.iter().map(row).collect();
     if !rows.is_empty() {
         out::data(&table::lay_out(&["APP", "REGION", "POINTER", "DIGEST", "EXPIRES"], &rows));
@@ -129,6 +129,7 @@ fn tell(report: &Report) {
         format!("{bytes} bytes"),
         format!("{} up to version {}", count(roots, "trust root"), report.root),
         count(records, "history record"),
+        count(states, "rollout state"),
         count(bundles, "bundle"),
     ];
     out::data(&format!("{verdict}: {}", looked_at.join(", ")));

@@ -11,7 +11,7 @@ use schema::cycle::NotVouched;
 use schema::keys::Fingerprint;
 use schema::seal::SealError;
 use schema::{
-    App, Epoch, Limits, Manifest, Pointer, PublicKey, Region, RoleKeys, Sealed, StorePath, Target, Timestamp,
+    App, Epoch, Limits, Manifest, Pointer, PublicKey, Region, RoleKeys, Rollout, Sealed, StorePath, Target, Timestamp,
     TrustRoot, Verified,
 };
 
@@ -108,6 +108,24 @@ impl Chain {
             (None, Some(refused)) => Err(refused.into()),
             (None, None) => Err(Flaw::NoRootOfEpoch { epoch }),
         }
+    }
+
+    /// Holds a state of a rollout against the pointer keys of all its regions, under any trusted root, the newest first.
+    ///
+    /// # Errors
+    /// What the newest of them says.
+    pub(crate) fn open_rollout<'r>(
+        &self,
+        bytes: &Bytes,
+        regions: impl Iterator<Item = &'r Region> + Clone,
+    ) -> Result<(), SealError> {
+        let under = |root: &TrustRoot| {
+            regions.clone().try_for_each(|region| {
+                let opened = Verified::<Rollout>::open(bytes.clone(), root.pointer_keys(region), &Limits::DEFAULT);
+                opened.map(|_| ())
+            })
+        };
+        first_or_error(self.trusted.iter().rev().map(|root| under(root))).expect("the given root is in it")
     }
 
     /// Opens a manifest under the release keys of any trusted root, the newest first, whatever floor and revocations say today.

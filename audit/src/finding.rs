@@ -7,7 +7,7 @@ use schema::cycle::NotVouched;
 use schema::root::NotSuccessor;
 use schema::seal::SealError;
 use schema::succession::Refusal;
-use schema::{App, Digest, Epoch, Order, Region, StorePath, Timestamp};
+use schema::{App, Digest, Epoch, Order, Region, RolloutId, StorePath, Timestamp};
 
 use crate::frame::NotTheArchive;
 
@@ -102,6 +102,16 @@ pub enum Flaw {
         app: App,
         /// The region inside.
         region: Region,
+    },
+    /// A state of another rollout, or another state of this one.
+    #[error("it holds state {n} of rollout {id} of app `{app}`")]
+    OtherState {
+        /// The app inside.
+        app: App,
+        /// The rollout inside.
+        id: RolloutId,
+        /// The state inside.
+        n: u64,
     },
     /// A record of an epoch that no root began.
     #[error("no trust root that follows from the one given has epoch {epoch}")]
@@ -231,6 +241,7 @@ impl Flaw {
             Flaw::Seal(_) => "seal",
             Flaw::OtherRecord { .. } => "other-record",
             Flaw::OtherPlace { .. } => "other-place",
+            Flaw::OtherState { .. } => "other-state",
             Flaw::NoRootOfEpoch { .. } => "no-root-of-epoch",
             Flaw::Superseded { .. } => "superseded",
             Flaw::Gap { .. } => "gap",

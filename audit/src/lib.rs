@@ -20,6 +20,7 @@ mod frame;
 mod history;
 mod release;
 mod report;
+mod rollout;
 mod survey;
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,8 @@ pub struct Counts {
     pub roots: u64,
     /// History records.
     pub records: u64,
+    /// States of rollouts.
+    pub states: u64,
     /// Bundles.
     pub bundles: u64,
 }

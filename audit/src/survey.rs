@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schema::{App, Digest, Order, Region, StorePath, TrustRoot};
+use schema::{App, Digest, Order, Region, RolloutId, StorePath, TrustRoot};
 
 /// The names of all objects, sorted into what they are.
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Survey {
     pub(crate) places: BTreeMap<(App, Region), Place>,
     /// What each app has of each bundle.
     pub(crate) bundles: BTreeMap<(App, Digest), BTreeSet<StorePath>>,
+    /// The states of each app's rollouts.
+    pub(crate) rollouts: BTreeMap<App, BTreeSet<(RolloutId, u64)>>,
     /// Names that are no store path.
     pub(crate) strays: Vec<String>,
     /// How many objects there are.
@@ -55,6 +57,9 @@ impl Survey {
             | StorePath::Bundle { app, digest }
             | StorePath::Patch { app, digest, .. } => {
                 self.bundles.entry((app.clone(), *digest)).or_default().insert(path);
+            }
+            StorePath::Rollout { app, id, n } => {
+                self.rollouts.entry(app.clone()).or_default().insert((*id, *n));
             }
         }
     }

@@ -1,5 +1,6 @@
 mod keys;
 mod records;
+mod rollouts;
 mod world;
 
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use schema::{App, Digest, Limits, Manifest, Order, Region, StorePath, Timestamp, TrustRoot, Verified};
+use schema::{App, Digest, Limits, Manifest, Order, Region, RolloutId, StorePath, Timestamp, TrustRoot, Verified};
 use store::{Failure, Store, StoreError};
 
 use crate::chain::{self, Chain};
@@ -15,6 +15,7 @@ use crate::frame;
 use crate::history::{self, History};
 use crate::release::{Judged, Naming, Release};
 use crate::report::{Counts, Report, Standing};
+use crate::rollout;
 use crate::survey::{Place, Survey};
 
 /// How far an audit is.
@@ -84,6 +85,10 @@ pub async fn verify(
         standing.extend(history.newest.as_ref().map(|newest| standing_of(place, newest)));
         tell(found.records.len() as u64 + u64::from(found.has_pointer));
     }
+    for (app, states) in &survey.rollouts {
+        walk.rollouts(&chain, app, states).await?;
+        tell(states.len() as u64);
+    }
     let all: BTreeSet<&(App, Digest)> = survey.bundles.keys().chain(named.keys()).collect();
     for release in all {
         let naming = named.get(release).cloned().unwrap_or_default();
@@ -146,6 +151,24 @@ impl Walk<'_> {
         let mut history = judge(judging).await?;
         self.findings.append(&mut history.findings);
         Ok(history)
+    }
+
+    async fn rollouts(
+        &mut self,
+        chain: &Arc<Chain>,
+        app: &App,
+        known: &BTreeSet<(RolloutId, u64)>,
+    ) -> Result<(), AuditError> {
+        let stored = self.read(known.iter().map(|state| rollout::at(app, *state))).await?;
+        let states = stored.into_iter().filter_map(|(path, bytes)| match path {
+            StorePath::Rollout { id, n, .. } => Some(((id, n), bytes)),
+            _ => None,
+        });
+        let states: BTreeMap<(RolloutId, u64), Bytes> = states.collect();
+        self.counts.states += states.len() as u64;
+        let (chain, app, known) = (Arc::clone(chain), app.clone(), known.clone());
+        self.findings.extend(judge(move || rollout::judge(&chain, &app, &known, &states)).await?);
+        Ok(())
     }
 
     async fn release(

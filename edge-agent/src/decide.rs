@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use schema::ack::Outcome;
 use schema::cycle::{Stale, freshness};
-use schema::pointer::{Instruction, Target};
+use schema::pointer::{Member, Target};
 use schema::{AgentId, Digest, Order, Pointer, Timestamp, TrustRoot, Verified};
 
 use crate::journal::{Applied, Bad, Intent, JournalState};
@@ -98,13 +98,14 @@ pub fn next(situation: &Situation<'_>) -> Next {
     if let Err(stale) = freshness(situation.root, pointer, situation.now) {
         return if told_stale { Next::Hold(Hold::Stale) } else { Next::Report(Report::Stale(stale)) };
     }
-    let target = match pointer.instruction(situation.agent) {
+    let member = Member { agent: situation.agent, labels: &std::collections::BTreeMap::new() };
+    let target = match pointer.assignment(member, situation.now).run.target() {
         // There is no result of this generation to tell of, so what was said last of an older one is true again.
-        Instruction::Hold if told_stale && situation.journal.settled.is_some() => {
+        None if told_stale && situation.journal.settled.is_some() => {
             return Next::Report(Report::FreshAgain);
         }
-        Instruction::Hold => return Next::Hold(Hold::Told),
-        Instruction::Run(target) => target,
+        None => return Next::Hold(Hold::Told),
+        Some(target) => target,
     };
     let runs = situation.current == Some(target.digest);
     match situation.journal.result_of(pointer.order()) {

@@ -2,17 +2,20 @@
 
 mod batch;
 mod boot;
+mod relay;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use batch::{AckBatch, InvalidAcks};
 pub use boot::{Boot, InvalidBoot};
+pub use relay::{InvalidRelay, Relay};
 
 use crate::digest::Digest;
 use crate::limits::Limits;
-use crate::name::{AgentId, App, Region};
+use crate::name::{AgentId, App, Label, Region};
 use crate::order::{Epoch, Generation};
 use crate::seal::Document;
 use crate::time::Timestamp;
@@ -55,6 +58,16 @@ pub struct Ack {
     /// Why it stopped, in one short text for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Box<str>>,
+    /// The agent's labels: which waves mean it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<Label, Label>,
+    /// How many generations in a row a hook has refused on this host, this one included.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The bundle that a host runs and the generation that brought it.
@@ -80,6 +93,10 @@ pub enum Outcome {
     Failed,
     /// The pointer expired before a newer one came; the host runs what it ran before.
     Stale,
+    /// The bundle is on the disk, verified, and `check` agreed; it was not switched to, because nobody asked for that yet.
+    Prepared,
+    /// It could not be got ready, or `check` said no; nothing was switched.
+    Unprepared,
 }
 
 /// Where on the apply path an attempt stopped.
@@ -100,6 +117,8 @@ pub enum Step {
     Reload,
     /// The `probe` hook, after the switch.
     Probe,
+    /// Nobody confirmed the candidate in time, so the host went back by itself.
+    Confirm,
 }
 
 impl fmt::Display for Outcome {
@@ -109,6 +128,8 @@ impl fmt::Display for Outcome {
             Outcome::Refused => "refused",
             Outcome::Failed => "failed",
             Outcome::Stale => "stale",
+            Outcome::Prepared => "prepared",
+            Outcome::Unprepared => "unprepared",
         })
     }
 }
@@ -123,6 +144,7 @@ impl fmt::Display for Step {
             Step::Check => "check",
             Step::Reload => "reload",
             Step::Probe => "probe",
+            Step::Confirm => "confirm",
         })
     }
 }

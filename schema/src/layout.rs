@@ -10,6 +10,7 @@ use crate::keys::Fingerprint;
 use crate::limits::Limits;
 use crate::name::{App, Region};
 use crate::order::Order;
+use crate::rollout::RolloutId;
 
 /// Path of one object, relative to the root of a store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +77,15 @@ pub enum StorePath {
         /// Its place in order.
         order: Order,
     },
+    /// `v1/apps/<app>/rollouts/<id>/<n>`: one state of a rollout
+    Rollout {
+        /// Whose configuration is rolled out.
+        app: App,
+        /// Which rollout.
+        id: RolloutId,
+        /// Which of its states.
+        n: u64,
+    },
 }
 
 impl StorePath {
@@ -99,6 +109,16 @@ impl StorePath {
         format!("{}/{app}/regions/{region}/history", Self::APPS)
     }
 
+    /// Folder of all rollouts of an app.
+    pub fn rollouts_of(app: &App) -> String {
+        format!("{}/{app}/rollouts", Self::APPS)
+    }
+
+    /// Folder of the states of one rollout.
+    pub fn states_of(app: &App, id: RolloutId) -> String {
+        format!("{}/{app}/rollouts/{}", Self::APPS, id.padded())
+    }
+
     /// The most bytes that any object of this kind has.
     pub fn max_bytes(&self, limits: &Limits) -> u64 {
         match self {
@@ -108,6 +128,7 @@ impl StorePath {
             }
             StorePath::Bundle { .. } | StorePath::Patch { .. } => limits.bundle_compressed_max_bytes,
             StorePath::Pointer { .. } | StorePath::History { .. } => limits.pointer_max_bytes,
+            StorePath::Rollout { .. } => limits.rollout_max_bytes,
         }
     }
 
@@ -130,6 +151,7 @@ impl fmt::Display for StorePath {
             StorePath::History { app, region, order } => {
                 write!(f, "v1/apps/{app}/regions/{region}/history/{}", order.record_name())
             }
+            StorePath::Rollout { app, id, n } => write!(f, "v1/apps/{app}/rollouts/{}/{n:010}", id.padded()),
         }
     }
 }
@@ -162,6 +184,9 @@ fn parse(text: &str) -> Option<StorePath> {
             region: region.parse().ok()?,
             order: record.parse().ok()?,
         }),
+        ["v1", "apps", app, "rollouts", id, n] => {
+            Some(StorePath::Rollout { app: app.parse().ok()?, id: id.parse().ok()?, n: n.parse().ok()? })
+        }
         _ => None,
     }
 }
@@ -197,7 +222,8 @@ mod tests {
             StorePath::Bundle { app: app.clone(), digest },
             StorePath::Patch { app: app.clone(), digest, base },
             StorePath::Pointer { app: app.clone(), region: region.clone() },
-            StorePath::History { app, region, order: Order::FIRST },
+            StorePath::History { app: app.clone(), region, order: Order::FIRST },
+            StorePath::Rollout { app, id: RolloutId::FIRST, n: 3 },
         ]
     }
 
@@ -228,6 +254,9 @@ mod tests {
             "v1/apps/%65dge-proxy/regions/eu-west/pointer",
             "v1/apps/edge-proxy/regions/eu-west/history/1-1-1",
             "v1/apps/edge-proxy/bundles/00.tar.zst",
+            "v1/apps/edge-proxy/rollouts/1/0000000003",
+            "v1/apps/edge-proxy/rollouts/0000000000/0000000001",
+            "v1/apps/edge-proxy/rollouts/0000000001/3",
         ] {
             assert!(bad.parse::<StorePath>().is_err(), "{bad:?}");
         }

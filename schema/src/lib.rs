@@ -9,9 +9,11 @@
 
 pub mod ack;
 pub mod archive;
+pub mod control;
 pub mod cycle;
 pub mod digest;
 pub mod encoding;
+pub mod fleet;
 pub mod keys;
 pub mod layout;
 pub mod limits;
@@ -20,6 +22,7 @@ pub mod name;
 pub mod order;
 pub mod path;
 pub mod pointer;
+pub mod rollout;
 pub mod root;
 pub mod seal;
 pub mod status;
@@ -30,6 +33,7 @@ pub mod yaml;
 
 pub use ack::{Ack, AckBatch, Outcome, SignedAck};
 pub use digest::{CommitId, Digest, TreeId};
+pub use fleet::AgentReport;
 pub use keys::{PublicKey, RoleKeys};
 pub use layout::StorePath;
 pub use limits::Limits;
@@ -38,6 +42,7 @@ pub use name::{AgentId, App, Region};
 pub use order::{Epoch, Generation, Order, Serial};
 pub use path::EntryPath;
 pub use pointer::{Pointer, Target};
+pub use rollout::{Rollout, RolloutId};
 pub use root::TrustRoot;
 pub use seal::{Sealed, Verified};
 pub use succession::{Seen, Succession};

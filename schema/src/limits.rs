@@ -12,6 +12,8 @@ pub struct Limits {
     pub manifest_max_bytes: u64,
     /// A sealed trust root, signatures included.
     pub root_max_bytes: u64,
+    /// One state of a rollout, signatures included.
+    pub rollout_max_bytes: u64,
     /// One four-line signature block.
     pub signature_max_bytes: u64,
     /// Signature blocks in one sealed file.
@@ -50,6 +52,7 @@ impl Limits {
         pointer_max_bytes: 16 * KIB,
         manifest_max_bytes: 64 * KIB,
         root_max_bytes: 64 * KIB,
+        rollout_max_bytes: 256 * KIB,
         signature_max_bytes: KIB,
         signers_max: 16,
         root_hops_max: 1024,

@@ -1,15 +1,21 @@
 //! The pointer: the tiny signed file that says which bundle a region runs. The one object of a store that changes.
 
-use std::collections::BTreeMap;
+mod assignment;
+mod candidate;
+mod cause;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{CommitId, Digest};
 use crate::limits::Limits;
-use crate::name::{AgentId, App, Label, Region};
+use crate::name::{AgentId, App, Region};
 use crate::order::{Epoch, Generation, Order, Serial};
 use crate::seal::Document;
 use crate::time::Timestamp;
+
+pub use assignment::{Assignment, Member, Run, slot};
+pub use candidate::{Candidate, FULL_SHARE, Phase, Selector, Slice};
+pub use cause::{Cause, Deed};
 
 /// Which bundle one app runs in one region, and from when until when that statement counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +56,9 @@ pub struct Pointer {
     /// Bundles that an operator took back by hand. They are not published again until a new one supersedes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<Digest>,
+    /// Who made this generation, and why, where it was not simply the next commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
 }
 
 /// A bundle, named by its digest and by the manifest that vouches for it.
@@ -59,59 +68,6 @@ pub struct Target {
     pub digest: Digest,
     /// Payload digest of its manifest.
     pub manifest: Digest,
-}
-
-/// A bundle on its way to being stable, and who takes it already.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Candidate {
-    /// The bundle.
-    #[serde(flatten)]
-    pub target: Target,
-    /// Whether agents may switch to it or only get ready.
-    pub phase: Phase,
-    /// How many of ten thousand slots take it.
-    pub share: u16,
-    /// Mixed into the hash that gives an agent its slot.
-    pub salt: Box<str>,
-    /// Which agents are meant at all.
-    #[serde(default)]
-    pub when: Selector,
-    /// Not before this moment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Timestamp>,
-    /// Over how many seconds the agents spread their switch.
-    #[serde(default)]
-    pub spread_s: u32,
-    /// After how many seconds without a confirmation agents go back; zero means never.
-    #[serde(default)]
-    pub confirm_within_s: u32,
-}
-
-/// How far agents may go with a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Download, verify and check; do not switch.
-    Prepare,
-    /// Switch.
-    Activate,
-}
-
-/// Agents by their labels; every label must match.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Selector {
-    /// Label by label.
-    #[serde(default)]
-    pub labels: BTreeMap<Label, Label>,
-}
-
-/// What a pointer asks of an agent that does not take part in a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Instruction {
-    /// Run this bundle.
-    Run(Target),
-    /// Stay on whatever is running.
-    Hold,
 }
 
 impl Pointer {
@@ -125,9 +81,9 @@ impl Pointer {
         now >= self.expires
     }
 
-    /// What `agent` is to do about the stable bundle.
-    pub fn instruction(&self, agent: &AgentId) -> Instruction {
-        if self.freeze || self.quarantine.contains(agent) { Instruction::Hold } else { Instruction::Run(self.stable) }
+    /// Whether any agent may be told to run or to get ready the bundle.
+    pub fn names(&self, digest: &Digest) -> bool {
+        self.stable.digest == *digest || self.candidate.as_ref().is_some_and(|it| it.target.digest == *digest)
     }
 }
 
@@ -146,12 +102,9 @@ impl Document for Pointer {
         if self.expires <= self.issued {
             return Err(format!("it expires at {}, not after it was issued at {}", self.expires, self.issued));
         }
-        if self.candidate.as_ref().is_some_and(|candidate| candidate.share > FULL_SHARE) {
-            return Err(format!("a share is at most {FULL_SHARE} basis points"));
+        if let Some(candidate) = &self.candidate {
+            candidate.check()?;
         }
         Ok(())
     }
 }
-
-/// All agents, in basis points.
-pub const FULL_SHARE: u16 = 10_000;

@@ -4,15 +4,18 @@
 //! do not know.
 
 mod histogram;
+mod rollout;
 
 use serde::{Deserialize, Serialize};
 
 pub use histogram::Histogram;
+pub use rollout::{LegStatus, RolloutStatus};
 
 use crate::ack::{Outcome, Step};
 use crate::digest::{CommitId, Digest};
 use crate::name::{AgentId, App, Region};
 use crate::order::{Epoch, Generation, Serial};
+use crate::pointer::Cause;
 use crate::time::Timestamp;
 
 /// The answer to `GET /v1/status`.
@@ -35,8 +38,24 @@ pub struct Status {
     /// What the publisher in the same process says, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publisher: Option<PublisherStatus>,
+    /// Gateways below that told of themselves within the last minutes, sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub below: Vec<BelowStatus>,
     /// One for each app and region, sorted.
     pub regions: Vec<RegionStatus>,
+}
+
+/// A gateway below, by its own account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BelowStatus {
+    /// Its name.
+    pub gateway: String,
+    /// When it last told of itself, by its clock.
+    pub at: Timestamp,
+    /// How many agents' own signed words it sends along: they are counted here, and not taken from its account.
+    pub relays: u64,
+    /// How many agents are counted by its account alone, because nobody sent their words along.
+    pub counts: u64,
 }
 
 /// How following the store or the upstream goes.
@@ -85,6 +104,18 @@ pub struct PointerStatus {
     pub expires: Timestamp,
     /// Whether it still counts by the gateway's clock.
     pub fresh: bool,
+    /// The bundle that is being rolled out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Digest>,
+    /// Whether everyone stays on what they run.
+    #[serde(default)]
+    pub freeze: bool,
+    /// Agents that are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantine: Vec<AgentId>,
+    /// Who made this generation, and why, where it was not simply the next commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
 }
 
 /// A gateway's whole view of its agents, sent upwards: a full snapshot, so losing or repeating one changes nothing.
@@ -94,6 +125,10 @@ pub struct Summary {
     pub gateway: String,
     /// When it was taken, by that gateway's clock.
     pub at: Timestamp,
+    /// How many agents' own signed words it sends along, counted for each app and region. They are not in `regions`: whoever
+    /// has their words counts those.
+    #[serde(default)]
+    pub relays: u64,
     /// One for each app and region.
     pub regions: Vec<RegionCount>,
 }
@@ -116,7 +151,7 @@ pub struct RegionSummary {
     pub known: u64,
     /// Newest generation first.
     pub generations: Vec<GenerationSummary>,
-    /// Agents whose last word was not `applied`, newest first, at most [`RegionSummary::WORST_MAX`].
+    /// Agents whose last word was neither `applied` nor `prepared`, newest first, at most [`RegionSummary::WORST_MAX`].
     pub worst: Vec<WorstAgent>,
 }
 
@@ -167,6 +202,12 @@ pub struct GenerationSummary {
     pub refused: u64,
     /// How many hold because the pointer expired.
     pub stale: u64,
+    /// How many have a candidate ready.
+    #[serde(default)]
+    pub prepared: u64,
+    /// How many could not get it ready, or whose `check` said no.
+    #[serde(default)]
+    pub unprepared: u64,
     /// Milliseconds from the pointer's signing to the agent having it.
     pub notified_ms: Histogram,
     /// Milliseconds from the pointer's signing to the agent running it.
@@ -184,6 +225,8 @@ impl GenerationSummary {
             failed: 0,
             refused: 0,
             stale: 0,
+            prepared: 0,
+            unprepared: 0,
             notified_ms: Histogram::default(),
             applied_ms: Histogram::default(),
         }
@@ -196,6 +239,8 @@ impl GenerationSummary {
             Outcome::Failed => &mut self.failed,
             Outcome::Refused => &mut self.refused,
             Outcome::Stale => &mut self.stale,
+            Outcome::Prepared => &mut self.prepared,
+            Outcome::Unprepared => &mut self.unprepared,
         }
     }
 
@@ -205,6 +250,8 @@ impl GenerationSummary {
             (&mut self.failed, other.failed),
             (&mut self.refused, other.refused),
             (&mut self.stale, other.stale),
+            (&mut self.prepared, other.prepared),
+            (&mut self.unprepared, other.unprepared),
         ] {
             *ours = ours.saturating_add(theirs);
         }
@@ -252,6 +299,27 @@ pub struct PublisherStatus {
     /// What is as it should be and yet worth knowing: regions that left the configuration, bundles taken back by hand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Regions that do not get what the newest commit asks for, or not for now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldStatus>,
+    /// The newest rollout of every app that goes by a policy, sorted by app.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollouts: Vec<RolloutStatus>,
+}
+
+/// A region that stays as it is though the newest commit asks for something else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldStatus {
+    /// The app.
+    pub app: App,
+    /// The region.
+    pub region: Region,
+    /// The bundle that it does not get.
+    pub digest: Digest,
+    /// Why, for people.
+    pub why: String,
+    /// Whether it gets it by itself once something else has ended; else only another bundle takes its place.
+    pub is_pending: bool,
 }
 
 /// Why a publisher stays at its last good generation.
@@ -260,6 +328,9 @@ pub struct PublisherProblem {
     /// The commit that was refused, if one was reached.
     #[serde(default)]
     pub commit: Option<CommitId>,
+    /// Whether a rule says no, so that only another commit or rule helps; else it may go away by itself.
+    #[serde(default)]
+    pub is_refusal: bool,
     /// Since when.
     pub since: Timestamp,
     /// The chain of causes, outermost first.

@@ -66,6 +66,7 @@ fn one_line(error: &serde_saphyr::Error) -> String {
     // The parser also tells programmers how to switch its checks off; that is no use to whoever wrote the file.
     let text =
         text.replace(", set DuplicateKeyPolicy in Options if acceptable", "").replace(" by configured policy", "");
+    let text = text.replace("; use Option<String>", "");
     text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 

@@ -3,30 +3,36 @@
 //! A format changes only together with its number; then the old file stays and a new one joins it. To make a file that does
 //! not exist yet, run this test once with `DRIFTLESS_MAKE_GOLDEN=1`; existing files are never rewritten.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use schema::ack::{Active, Boot, Step};
 use schema::keys::SecretKey;
 use schema::manifest::{Encoding, Patch, Whole};
-use schema::pointer::{Candidate, Phase, Selector};
+use schema::pointer::{Candidate, Cause, Deed, Phase, Selector, Slice};
+use schema::rollout::{
+    Budget, Gate, Leg, Newer, OnFailure, Place, Policy, Prepare, QuarantineRule, RegionSet, Reverts, Share, Stage,
+    Wave, Window,
+};
 use schema::seal::Document;
+use schema::time::Length;
 use schema::{
-    Ack, AckBatch, Digest, Epoch, Generation, Limits, Manifest, Outcome, Pointer, PublicKey, RoleKeys, Serial,
-    SignedAck, Target, TrustRoot, Verified,
+    Ack, AckBatch, Digest, Epoch, Generation, Limits, Manifest, Outcome, Pointer, PublicKey, Region, RoleKeys, Rollout,
+    Serial, SignedAck, Target, TrustRoot, Verified,
 };
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
 }
 
-fn key() -> PublicKey {
-    PublicKey::from_file_text(&fs::read_to_string(golden("key.pub")).expect("golden/key.pub")).expect("a key")
-}
-
-fn role() -> RoleKeys {
-    RoleKeys::new(1, vec![key()]).expect("one of one")
+/// The key that signed a golden file lies beside it.
+fn role(name: &str) -> RoleKeys {
+    let file = golden(name).with_file_name("key.pub");
+    let key = PublicKey::from_file_text(&fs::read_to_string(file).expect("there is a key.pub")).expect("a key");
+    RoleKeys::new(1, vec![key]).expect("one of one")
 }
 
 fn pointer() -> Pointer {
@@ -45,16 +51,98 @@ fn pointer() -> Pointer {
         candidate: Some(Candidate {
             target: Target { digest: Digest::of(b"candidate"), manifest: Digest::of(b"its manifest too") },
             phase: Phase::Activate,
-            share: 500,
             salt: "r-118".into(),
-            when: Selector { labels: [("tier".parse().expect("a label"), "canary".parse().expect("a label"))].into() },
-            not_before: Some("2026-08-01T10:00:00.000Z".parse().expect("a time")),
+            slice: Slice {
+                share: 500,
+                when: Selector {
+                    labels: [("tier".parse().expect("a label"), "canary".parse().expect("a label"))].into(),
+                },
+                not_before: Some("2026-08-01T10:00:00.000Z".parse().expect("a time")),
+                confirmed: false,
+            },
+            also: Vec::new(),
             spread_s: 30,
             confirm_within_s: 0,
         }),
         quarantine: vec!["web-0173".parse().expect("an agent")],
         freeze: false,
         withdrawn: vec![Digest::of(b"taken back")],
+        cause: None,
+    }
+}
+
+/// A pointer in the middle of a rollout.
+fn pointer_of_a_wave() -> Pointer {
+    let mut pointer = pointer();
+    let candidate = pointer.candidate.as_mut().expect("it has one");
+    candidate.confirm_within_s = 600;
+    candidate.also = vec![Slice {
+        share: 100,
+        when: Selector::default(),
+        not_before: Some("2026-08-01T09:30:00.000Z".parse().expect("a time")),
+        confirmed: true,
+    }];
+    Pointer { cause: Some(Cause::new("alice", Deed::Promote, "looks well")), ..pointer }
+}
+
+fn rollout() -> Rollout {
+    let share = |percent: u16| Share(percent * 100);
+    let wave = |regions, percent, soak| Wave {
+        regions,
+        share: share(percent),
+        when: Selector::default(),
+        soak: Length(Duration::from_secs(soak)),
+    };
+    let budget = Budget { percent: share(1), number: 3 };
+    let eu: Region = "eu-west".parse().expect("a region");
+    let candidate = pointer().candidate.expect("it has one");
+    Rollout {
+        app: "edge-proxy".parse().expect("an app"),
+        id: "7".parse().expect("a number"),
+        n: 4,
+        at: "2026-08-01T09:31:00.000Z".parse().expect("a time"),
+        commit: "5b1e000000000000000000000000000000000000".parse().expect("a commit"),
+        policy: Policy {
+            name: "careful".into(),
+            prepare: Prepare::Yes,
+            waves: vec![wave(RegionSet::Named(vec![eu.clone()]), 5, 120), wave(RegionSet::All, 100, 0)],
+            gate: Some(Gate {
+                applied: share(99),
+                failed_at_most: budget,
+                within: Length(Duration::from_secs(600)),
+                checks: vec!["errors".into()],
+            }),
+            on_failure: OnFailure::Rollback,
+            windows: vec![Window {
+                cron: "0 0 9 * * Mon-Fri".into(),
+                length: Length(Duration::from_secs(8 * 3600)),
+                tz: "Europe/Berlin".into(),
+            }],
+            freezes: Vec::new(),
+            spread: Length(Duration::from_secs(30)),
+            confirm_within: None,
+            quarantine: QuarantineRule { after: 3, at_most: Budget { percent: share(5), number: 2 } },
+            reverts: Reverts::AtOnce,
+            newer: Newer::Supersede,
+            live_within: Length(Duration::from_secs(90)),
+        },
+        salt: candidate.salt,
+        stage: Stage::Wave { index: 0, since: "2026-08-01T09:31:00.000Z".parse().expect("a time") },
+        paused: None,
+        regions: [(
+            eu,
+            Leg {
+                from: pointer().stable,
+                from_commit: "4a1e000000000000000000000000000000000000".parse().expect("a commit"),
+                to: candidate.target,
+                based_on: pointer().order(),
+                place: Place::Candidate { expected: 4, begun: None, confirmed: false, met: None },
+                fleet: 67,
+                shares: Vec::new(),
+            },
+        )]
+        .into(),
+        cause: Cause::own(Deed::Advance, "67 of 67 agents are ready"),
     }
 }
 
@@ -88,10 +176,10 @@ fn root() -> TrustRoot {
         expires: "2027-08-01T00:00:00.000Z".parse().expect("a time"),
         release_floor: 7,
         revoked: vec![Digest::of(b"revoked")],
-        root: role(),
-        release: role(),
-        pointer: role(),
-        pointer_of_region: [("eu-west".parse().expect("a region"), role())].into(),
+        root: role("root"),
+        release: role("root"),
+        pointer: role("root"),
+        pointer_of_region: [("eu-west".parse().expect("a region"), role("root"))].into(),
     }
 }
 
@@ -111,15 +199,31 @@ fn ack() -> SignedAck {
         bundle_bytes: 20_480,
         step: Some(Step::Reload),
         reason: Some("exit status 1: nginx: configuration file test failed".into()),
+        labels: BTreeMap::new(),
+        failures: 0,
     };
     SignedAck { boot: Boot::new(0x0f1e_2d3c_4b5a_6978), n: 3, ack }
 }
 
+/// An ack of an agent with labels that cannot get a candidate ready.
+fn ack_of_a_candidate() -> SignedAck {
+    let SignedAck { boot, n, ack } = ack();
+    let labels = [("tier".parse().expect("a label"), "canary".parse().expect("a label"))].into();
+    let ack = Ack { outcome: Outcome::Unprepared, step: Some(Step::Check), labels, failures: 2, ..ack };
+    SignedAck { boot, n: n + 1, ack }
+}
+
+/// Reads the golden file of `document` with today's reader.
+fn reads<T: Document + PartialEq + std::fmt::Debug>(name: &str, document: &T) -> Verified<T> {
+    let file = Bytes::from(fs::read(golden(name)).unwrap_or_else(|error| panic!("golden/{name}: {error}")));
+    let read = Verified::<T>::open(file, &role(name), &Limits::DEFAULT).expect("the golden file verifies");
+    assert_eq!(*read, *document, "golden/{name} reads as another document");
+    read
+}
+
 /// Reads the golden file of `document` with today's reader and compares today's payload with the file's.
 fn pinned<T: Document + Clone + PartialEq + std::fmt::Debug>(name: &str, document: T) {
-    let file = Bytes::from(fs::read(golden(name)).unwrap_or_else(|error| panic!("golden/{name}: {error}")));
-    let read = Verified::<T>::open(file.clone(), &role(), &Limits::DEFAULT).expect("the golden file verifies");
-    assert_eq!(*read, document, "golden/{name} reads as another document");
+    let read = reads(name, &document);
     let written = Verified::seal(document, &[&SecretKey::generate()]);
     assert_eq!(written.payload_digest(), read.payload_digest(), "golden/{name}: the writer makes another payload");
 }
@@ -127,22 +231,27 @@ fn pinned<T: Document + Clone + PartialEq + std::fmt::Debug>(name: &str, documen
 #[test]
 fn formats_are_pinned() {
     make_missing();
-    pinned("pointer", pointer());
+    // Written before slices: the same fields in another order.
+    reads("pointer", &pointer());
+    pinned("wave/pointer", pointer_of_a_wave());
+    pinned("wave/rollout", rollout());
     pinned("manifest", manifest());
     pinned("root", root());
-    let acks = Bytes::from(fs::read(golden("acks")).expect("golden/acks"));
-    let read = AckBatch::open(&acks, &Limits::DEFAULT).expect("the golden acks");
-    assert_eq!(*read.acks[0], ack(), "golden/acks reads as other acks");
-    let written = AckBatch::open(&AckBatch::seal([ack()], &SecretKey::generate()).into(), &Limits::DEFAULT);
-    let written = written.expect("our own acks").acks[0].payload_digest();
-    assert_eq!(written, read.acks[0].payload_digest(), "the writer makes other acks");
+    for (name, ack) in [("acks", ack()), ("wave/acks", ack_of_a_candidate())] {
+        let acks = Bytes::from(fs::read(golden(name)).unwrap_or_else(|error| panic!("golden/{name}: {error}")));
+        let read = AckBatch::open(&acks, &Limits::DEFAULT).expect("the golden acks");
+        assert_eq!(*read.acks[0], ack, "golden/{name} reads as other acks");
+        let written = AckBatch::open(&AckBatch::seal([ack], &SecretKey::generate()).into(), &Limits::DEFAULT);
+        let written = written.expect("our own acks").acks[0].payload_digest();
+        assert_eq!(written, read.acks[0].payload_digest(), "{name}: the writer makes other acks");
+    }
 }
 
 #[test]
 fn unknown_fields_are_ignored_and_unknown_majors_refused() {
     let key = SecretKey::generate();
     let role = RoleKeys::new(1, vec![key.public().clone()]).expect("one of one");
-    let sealed = Verified::seal(Newer { inner: pointer(), from_the_future: 7 }, &[&key]);
+    let sealed = Verified::seal(WithOneFieldMore { inner: pointer(), from_the_future: 7 }, &[&key]);
     let read = Verified::<Pointer>::open(sealed.bytes().clone(), &role, &Limits::DEFAULT);
     assert_eq!(*read.expect("a field more is no harm"), pointer());
     let sealed = Verified::seal(NextMajor(pointer()), &[&key]);
@@ -150,13 +259,13 @@ fn unknown_fields_are_ignored_and_unknown_majors_refused() {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Newer {
+struct WithOneFieldMore {
     #[serde(flatten)]
     inner: Pointer,
     from_the_future: u8,
 }
 
-impl Document for Newer {
+impl Document for WithOneFieldMore {
     const TYPE: &'static str = Pointer::TYPE;
 
     fn max_bytes(limits: &Limits) -> u64 {
@@ -183,20 +292,16 @@ impl Document for NextMajor {
     }
 }
 
-/// Makes golden files that do not exist yet, all with one key that is then thrown away.
+/// Makes golden files that do not exist yet, those of one folder with one key that is then thrown away.
 fn make_missing() {
-    if std::env::var_os("DRIFTLESS_MAKE_GOLDEN").is_none() {
+    if std::env::var_os("DRIFTLESS_MAKE_GOLDEN").is_none() || golden("wave").exists() {
         return;
     }
-    if !golden("acks").exists() {
-        fs::write(golden("acks"), AckBatch::seal([ack()], &SecretKey::generate())).expect("golden/acks");
-    }
-    if golden("key.pub").exists() {
-        return;
-    }
+    fs::create_dir(golden("wave")).expect("golden/wave");
+    let write = |name: &str, bytes: &[u8]| fs::write(golden("wave").join(name), bytes).expect("golden/wave");
     let secret = SecretKey::generate();
-    fs::write(golden("key.pub"), secret.public().to_file_text()).expect("golden/key.pub");
-    fs::write(golden("pointer"), Verified::seal(pointer(), &[&secret]).bytes()).expect("golden/pointer");
-    fs::write(golden("manifest"), Verified::seal(manifest(), &[&secret]).bytes()).expect("golden/manifest");
-    fs::write(golden("root"), Verified::seal(root(), &[&secret]).bytes()).expect("golden/root");
+    write("key.pub", secret.public().to_file_text().as_bytes());
+    write("pointer", Verified::seal(pointer_of_a_wave(), &[&secret]).bytes());
+    write("rollout", Verified::seal(rollout(), &[&secret]).bytes());
+    write("acks", &AckBatch::seal([ack_of_a_candidate()], &SecretKey::generate()));
 }

@@ -1,6 +1,6 @@
 //! What somebody can do who can write to the store, and has at most a pointer key.
 
-use schema::pointer::{Candidate, Phase, Selector};
+use schema::pointer::{Candidate, Phase, Selector, Slice};
 use schema::{Epoch, Generation, Serial};
 
 use super::world::{self, World};
@@ -71,12 +71,11 @@ async fn a16_a_candidate_that_agents_refuse_is_told_like_a_stable_bundle() {
         pointer.candidate = Some(Candidate {
             target: other,
             phase: Phase::Activate,
-            share: 10_000,
+            slice: Slice { share: 10_000, when: Selector::default(), not_before: None, confirmed: false },
             salt: "salt".into(),
-            when: Selector::default(),
-            not_before: None,
             spread_s: 0,
             confirm_within_s: 0,
+            also: Vec::new(),
         });
     });
     let report = world.audit_from(1).await;

@@ -2,14 +2,20 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use schema::archive::Writer;
 use schema::keys::SecretKey;
 use schema::manifest::{Encoding, Whole};
+use schema::pointer::{Cause, Deed, Selector};
+use schema::rollout::{
+    Budget, Leg, Newer, OnFailure, Place, Policy, Prepare, QuarantineRule, RegionSet, Reverts, Share, Stage, Wave,
+};
+use schema::time::Length;
 use schema::{
-    App, Digest, EntryPath, Epoch, Limits, Manifest, Order, Pointer, Region, RoleKeys, StorePath, Target, Timestamp,
-    TrustRoot, Verified, encoding,
+    App, Digest, EntryPath, Epoch, Limits, Manifest, Order, Pointer, Region, RoleKeys, Rollout, StorePath, Target,
+    Timestamp, TrustRoot, Verified, encoding,
 };
 use store::{Created, Store, StoreUrl};
 
@@ -24,6 +30,13 @@ pub(super) struct World {
     next_release_key: SecretKey,
     /// Of the first root and of the second.
     pointer_keys: [SecretKey; 2],
+}
+
+/// Whose key signs a state of a rollout.
+#[derive(Clone, Copy)]
+pub(super) enum Signer {
+    InForce,
+    Stranger,
 }
 
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -132,6 +145,7 @@ impl World {
             quarantine: Vec::new(),
             freeze: false,
             withdrawn: Vec::new(),
+            cause: None,
         };
         Verified::seal(pointer, &[&self.pointer_keys[key]])
     }
@@ -183,6 +197,63 @@ impl World {
         let forged = Verified::seal(forged, &[&self.pointer_keys[1]]);
         let at = |order| StorePath::History { app: place.0.clone(), region: place.1.clone(), order };
         (at(newest.order()), (at(order), forged.bytes().to_vec()))
+    }
+
+    /// Adds a state of a rollout in eu-west. The name of the record.
+    pub(super) fn record_rollout(&self, id: &str, n: u64, signer: Signer) -> String {
+        let newest = self.newest("eu-west");
+        let wave = Wave {
+            regions: RegionSet::All,
+            share: Share::FULL,
+            when: Selector::default(),
+            soak: Length(Duration::ZERO),
+        };
+        let none = Budget { percent: Share(0), number: 0 };
+        let policy = Policy {
+            name: "all".into(),
+            prepare: Prepare::No,
+            waves: vec![wave],
+            gate: None,
+            on_failure: OnFailure::Rollback,
+            windows: Vec::new(),
+            freezes: Vec::new(),
+            spread: Length(Duration::ZERO),
+            confirm_within: None,
+            quarantine: QuarantineRule { after: 0, at_most: none },
+            reverts: Reverts::AtOnce,
+            newer: Newer::Supersede,
+            live_within: Length(Duration::from_secs(90)),
+        };
+        let leg = Leg {
+            from: newest.stable,
+            from_commit: newest.commit.clone(),
+            to: newest.stable,
+            based_on: newest.order(),
+            place: Place::Untouched,
+            fleet: 0,
+            shares: Vec::new(),
+        };
+        let rollout = Rollout {
+            app: app(),
+            id: id.parse().expect("a number"),
+            n,
+            at: at(20),
+            commit: newest.commit.clone(),
+            policy,
+            salt: "s".into(),
+            stage: Stage::Waiting { since: at(20) },
+            paused: None,
+            regions: [(newest.region.clone(), leg)].into(),
+            cause: Cause::own(Deed::Begin, "a commit"),
+        };
+        let path = StorePath::Rollout { app: app(), id: rollout.id, n }.to_string();
+        let stranger = SecretKey::generate();
+        let key = match signer {
+            Signer::InForce => &self.pointer_keys[1],
+            Signer::Stranger => &stranger,
+        };
+        self.put(&path, Verified::seal(rollout, &[key]).bytes());
+        path
     }
 
     /// The newest pointer of a region.
@@ -280,7 +351,9 @@ impl World {
     }
 
     pub(super) fn put(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.at(name), bytes).expect("the folder is writable");
+        let file = self.at(name);
+        fs::create_dir_all(file.parent().expect("it is in the store")).expect("the folder is writable");
+        fs::write(file, bytes).expect("the folder is writable");
     }
 
     pub(super) fn remove(&self, name: &str) -> Vec<u8> {

@@ -215,6 +215,8 @@ impl Host {
             bundle_bytes,
             step,
             reason,
+            labels: Default::default(),
+            failures: 0,
         }
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn pointer(generation: u64, number: u64, change: impl FnOnce(&mut Poi
         quarantine: Vec::new(),
         freeze: false,
         withdrawn: Vec::new(),
+        cause: None,
     };
     change(&mut pointer);
     Verified::seal(pointer, &[&KEY])

@@ -117,7 +117,7 @@ pub(crate) fn settles(ack: &Ack) -> bool {
     match ack.outcome {
         Outcome::Applied => true,
         Outcome::Failed => matches!(ack.step, Some(Step::Check | Step::Reload | Step::Probe)),
-        Outcome::Refused | Outcome::Stale => false,
+        Outcome::Refused | Outcome::Stale | Outcome::Prepared | Outcome::Unprepared => false,
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) fn ack(generation: u64, target: u64, outcome: Outcome, step: Option<S
         bundle_bytes: 0,
         step,
         reason: None,
+        labels: Default::default(),
+        failures: 0,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use follower::{Observation, PointerFollower};
 use schema::cycle::{self, NotAccepted};
-use schema::pointer::Instruction;
+use schema::pointer::Member;
 use schema::succession::Refusal;
 use schema::{Digest, Seen, Succession, Timestamp};
 use tracing::{debug, error, info, warn};
@@ -116,10 +116,9 @@ impl<'a> Meanwhile<'a> {
             self.ear.follower.accepted();
             self.ear.complaint.settle();
             self.ear.seen = Some(Seen::of(&accepted.pointer));
-            let wanted = match accepted.pointer.instruction(&self.ear.site.about.agent) {
-                Instruction::Run(target) => Some(target.digest),
-                Instruction::Hold => None,
-            };
+            let member =
+                Member { agent: &self.ear.site.about.agent, labels: &std::collections::BTreeMap::new() };
+            let wanted = accepted.pointer.assignment(member, clock()).run.target().map(|target| target.digest);
             let newest = match self.heard.take() {
                 Some((_, Succession::Newer)) => Succession::Newer,
                 _ => succession,

@@ -175,12 +175,16 @@ async fn a_candidate_is_not_looked_at() {
         pointer.candidate = Some(schema::pointer::Candidate {
             target: candidate,
             phase: schema::pointer::Phase::Activate,
-            share: schema::pointer::FULL_SHARE,
+            slice: schema::pointer::Slice {
+                share: schema::pointer::FULL_SHARE,
+                when: Default::default(),
+                not_before: None,
+                confirmed: false,
+            },
             salt: "s".into(),
-            when: Default::default(),
-            not_before: None,
             spread_s: 0,
             confirm_within_s: 0,
+            also: Vec::new(),
         });
     });
     let ack = agent.ack().await;

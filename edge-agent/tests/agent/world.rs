@@ -186,6 +186,7 @@ impl World {
             quarantine: Vec::new(),
             freeze: false,
             withdrawn: Vec::new(),
+            cause: None,
         };
         change(&mut pointer);
         pointer

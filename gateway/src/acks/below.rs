@@ -134,7 +134,7 @@ mod tests {
         let Pair { app, region } = pair();
         let agents = RegionSummary { known, ..RegionSummary::default() };
         let at = Timestamp::from_unix_millis(at);
-        let summary = Summary { gateway: gateway.to_owned(), at, regions: vec![RegionCount { app, region, agents }] };
+        let summary = Summary { gateway: gateway.to_owned(), at, relays: 0, regions: vec![RegionCount { app, region, agents }] };
         serde_json::to_vec(&summary).expect("a summary is JSON")
     }
 

@@ -50,6 +50,7 @@ impl Signer {
             quarantine: Vec::new(),
             freeze: false,
             withdrawn: Vec::new(),
+            cause: None,
         };
         Verified::seal(pointer, &[&self.key])
     }

@@ -48,6 +48,7 @@ impl Service {
             connections: self.metrics.connections(),
             parked: self.metrics.parked_now(),
             publisher: self.publisher.as_ref().map(|publisher| publisher.borrow().clone()),
+            below: Vec::new(),
             regions: regions.collect(),
         };
         answer::json(StatusCode::OK, &status)
@@ -83,6 +84,10 @@ fn pointer_status(posted: &Posted, now: Timestamp) -> PointerStatus {
         issued: pointer.issued,
         expires: pointer.expires,
         fresh: !pointer.is_expired(now),
+        candidate: pointer.candidate.as_ref().map(|candidate| candidate.target.digest),
+        freeze: pointer.freeze,
+        quarantine: pointer.quarantine.clone(),
+        cause: pointer.cause.clone(),
     }
 }
 

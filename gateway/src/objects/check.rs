@@ -7,7 +7,7 @@ use bytes::Bytes;
 use schema::manifest::Manifest;
 use schema::pointer::Pointer;
 use schema::seal::SealError;
-use schema::{Limits, RoleKeys, Sealed, StorePath, TrustRoot, Verified};
+use schema::{Limits, RoleKeys, Rollout, Sealed, StorePath, TrustRoot, Verified};
 
 /// Says why bytes are not the document that their path promises.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,8 @@ pub(super) fn check(path: &StorePath, bytes: Bytes, root: &TrustRoot) -> Result<
             let manifest = Verified::<Manifest>::open(bytes.clone(), &any, &limits)?;
             (&manifest.app, &manifest.digest) == (app, digest)
         }
+        // Likewise: rollouts are signed by pointer keys, and theirs may be retired.
+        StorePath::Rollout { .. } => Sealed::parse::<Rollout>(bytes.clone(), &limits).map(|_| true)?,
         // The audit log reaches back to keys that are long retired, so it can only be checked for its form.
         _ => Sealed::parse::<Pointer>(bytes.clone(), &limits).map(|_| true)?,
     };

@@ -86,7 +86,8 @@ impl Objects {
             StorePath::Root { .. }
             | StorePath::Resealed { .. }
             | StorePath::Piece { .. }
-            | StorePath::History { .. } => self.document(path).await.map(Found::Kept),
+            | StorePath::History { .. }
+            | StorePath::Rollout { .. } => self.document(path).await.map(Found::Kept),
         }
     }
 

@@ -78,6 +78,7 @@ impl World {
             quarantine: Vec::new(),
             freeze: false,
             withdrawn: Vec::new(),
+            cause: None,
         };
         Verified::seal(pointer, &[&self.pointer_key]).bytes().clone()
     }

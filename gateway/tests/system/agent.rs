@@ -39,6 +39,8 @@ impl Agent {
             bundle_bytes: 0,
             step: (!applied).then_some(Step::Disk),
             reason: (!applied).then(|| "disk full".into()),
+            labels: Default::default(),
+            failures: 0,
         }
     }
 

@@ -122,6 +122,7 @@ impl Publication {
             quarantine: Vec::new(),
             freeze: false,
             withdrawn: Vec::new(),
+            cause: None,
         };
         Verified::seal(pointer, &[&self.pointer_key])
     }

@@ -119,6 +119,7 @@ impl Teller {
         }
         let mut problem = PublisherProblem {
             commit: error.commit().cloned(),
+            is_refusal: error.kind() == ErrorKind::Refused,
             since: now,
             causes: error.causes(),
             hint: error.hint(),

@@ -31,6 +31,7 @@ fn pointer(order: Order, stable: u8, withdrawn: &[u8]) -> Pointer {
         quarantine: Vec::new(),
         freeze: false,
         withdrawn: withdrawn.iter().copied().map(digest).collect(),
+        cause: None,
     }
 }
 

@@ -51,6 +51,7 @@ impl Draft {
             quarantine: newest.map(|newest| newest.quarantine.clone()).unwrap_or_default(),
             freeze: newest.is_some_and(|newest| newest.freeze),
             withdrawn: Vec::new(),
+            cause: None,
         })
     }
 

@@ -50,9 +50,7 @@ impl AckBatch {
     /// Writes a body, each ack sealed by `key`.
     #[cfg(feature = "sign")]
     pub fn seal(acks: impl IntoIterator<Item = SignedAck>, key: &crate::keys::SecretKey) -> Vec<u8> {
-        let head = Head { kind: AckBatch::TYPE.to_owned(), key: key.public().clone() };
-        let mut body = serde_json::to_vec(&head).expect("a head has string keys");
-        body.push(b'\n');
+        let mut body = head_line(key.public());
         for ack in acks {
             body.extend_from_slice(Verified::seal(ack, &[key]).bytes());
         }
@@ -88,6 +86,14 @@ impl AckBatch {
         let agent = acks.first().ok_or(InvalidAcks::Empty)?.ack.agent.clone();
         Ok(AckBatch { key, agent, acks })
     }
+}
+
+/// The first line of a body that `key` signs.
+pub(super) fn head_line(key: &PublicKey) -> Vec<u8> {
+    let head = Head { kind: AckBatch::TYPE.to_owned(), key: key.clone() };
+    let mut line = serde_json::to_vec(&head).expect("a head has string keys");
+    line.push(b'\n');
+    line
 }
 
 fn head(line: &[u8]) -> Result<PublicKey, InvalidAcks> {

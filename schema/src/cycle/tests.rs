@@ -70,6 +70,7 @@ impl House {
             quarantine: Vec::new(),
             freeze: false,
             withdrawn: Vec::new(),
+            cause: None,
         }
     }
 

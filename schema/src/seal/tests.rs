@@ -147,7 +147,7 @@ mod signed {
             let mut document = pointer();
             document.generation = crate::Generation::new(generation);
             if let Some(candidate) = &mut document.candidate {
-                (candidate.share, candidate.spread_s) = (share, spread);
+                (candidate.slice.share, candidate.spread_s) = (share, spread);
             }
             let sealed = Verified::seal(document.clone(), &[&key]);
             let read = Verified::<Pointer>::open(sealed.bytes().clone(), &role_of(1, &[&key]), &Limits::DEFAULT);

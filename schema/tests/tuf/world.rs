@@ -101,6 +101,7 @@ pub(crate) fn pointer(generation: u64, manifest: &Verified<Manifest>) -> Pointer
         quarantine: Vec::new(),
         freeze: false,
         withdrawn: Vec::new(),
+        cause: None,
     }
 }
 

@@ -191,6 +191,7 @@ impl Forge {
             quarantine: Vec::new(),
             freeze: false,
             withdrawn: Vec::new(),
+            cause: None,
         };
         change(&mut pointer);
         pointer

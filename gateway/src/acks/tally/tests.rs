@@ -30,6 +30,8 @@ fn ack(agent: &str, generation: u64, outcome: Outcome, at: i64) -> SignedAck {
         bundle_bytes: 0,
         step: (outcome != Outcome::Applied).then_some(Step::Check),
         reason: (outcome != Outcome::Applied).then(|| "disk full".into()),
+        labels: Default::default(),
+        failures: 0,
     };
     SignedAck { boot: Boot::new(1), n, ack }
 }
