@@ -39,6 +39,7 @@ pub async fn run(
     let rhythm = Rhythm { wait: config.wait.0, poll: config.poll.0, backoff_min, ..usual };
     info!(agent = %config.id, region = %config.region, root = trust.newest().version, public_key = %identity.key.public(), "The agent runs");
 
+    let labels = Arc::new(config.labels);
     let mut tasks = JoinSet::new();
     for (app, hooks) in config.apps {
         let (answered, answers) = mpsc::unbounded_channel();
@@ -46,7 +47,12 @@ pub async fn run(
             mirrors.pointer_follower(app.clone(), config.region.clone(), Limits::DEFAULT.pointer_max_bytes, rhythm);
         let site = Site {
             folder: state.app(&app),
-            about: About { agent: config.id.clone(), app: app.clone(), region: config.region.clone() },
+            about: About {
+                agent: config.id.clone(),
+                labels: Arc::clone(&labels),
+                app: app.clone(),
+                region: config.region.clone(),
+            },
             hooks,
             keep: config.keep,
             mirrors: mirrors.clone(),
@@ -62,7 +68,13 @@ pub async fn run(
     tasks.spawn(metrics::keep_written(metrics, written_to, shutdown.clone()));
     let walking = trust::keep_walking(trust, mirrors.clone(), config.poll.0, shutdown.clone());
     tasks.spawn(walking.instrument(info_span!("trust")));
-    let acks = outbox::run(mirrors, identity, config.poll.0, deliveries, shutdown.clone());
+    let acks = outbox::run(
+        mirrors,
+        identity,
+        outbox::Pace { retry: config.poll.0, heartbeat: config.heartbeat.0 },
+        deliveries,
+        shutdown.clone(),
+    );
     tasks.spawn(acks.instrument(info_span!("acks")));
 
     let mut outcome = Ok(());

@@ -12,6 +12,8 @@
 //! | → [`Activated`] | `current` switched, synced, **applied durable** | `current` tells; the switch is finished, not repeated |
 //! | → result | `reload` and `probe` agreed, **result durable** | nothing left to do but to tell it |
 //!
+//! Getting a candidate ready goes the same way as far as [`Checked`], without an intent, and is answered there, see [`prepare`].
+//!
 //! A hook that says no is a result too, see [`verdict`]. Everything else that goes wrong is a [`Setback`]: nothing was switched,
 //! and it is tried again.
 
@@ -22,6 +24,7 @@ mod collect;
 mod host;
 mod intend;
 mod marks;
+mod prepare;
 mod prove;
 mod repair;
 mod setback;
@@ -37,15 +40,17 @@ pub(crate) use host::{About, Host, Site, Told, Verdict, clock};
 use intend::Intended;
 pub use marks::STEPS;
 pub(crate) use marks::{ACKED, reached};
+pub(crate) use prepare::{foresee, prepare};
 pub(crate) use repair::{remove_damaged, repair};
 pub(crate) use setback::{Setback, brief, in_one_line};
 #[cfg(doc)]
 use stage::Staged;
-pub(crate) use verdict::go_back;
+pub(crate) use verdict::{decline, go_back, judge};
 #[cfg(doc)]
 use vouch::Vouched;
 
-use schema::pointer::Target;
+use schema::pointer::{Phase, Target};
+use schema::time::Length;
 
 use crate::decide::Source;
 
@@ -56,17 +61,26 @@ use crate::decide::Source;
 pub(crate) async fn apply(
     host: &mut Host,
     accepted: &Accepted,
-    target: Target,
-    source: Source,
+    attempt: Attempt,
     overtaken: impl Future<Output = ()>,
 ) -> Result<(), Setback> {
-    let intended = Intended::record(host, accepted, target).await?;
+    let Attempt { target, source, confirm_within } = attempt;
+    let intended = Intended::record(host, accepted, target, confirm_within).await?;
     let vouched = intended.vouch(host).await?;
     if source == Source::Running {
         return vouched.confirm(host).await;
     }
-    match vouched.stage(host, source, overtaken).await?.check(host).await? {
+    match vouched.stage(host, source, overtaken).await?.check(host, Phase::Activate).await? {
         Ok(checked) => checked.activate(host).await?.prove(host).await,
         Err(bad) => verdict::judge(host, bad).await,
     }
+}
+
+/// What is to be applied, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) target: Target,
+    pub(crate) source: Source,
+    /// How long it may run unless somebody confirms it.
+    pub(crate) confirm_within: Option<Length>,
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use follower::{BaseUrl, Credentials};
-use schema::name::InvalidName;
+use schema::name::{InvalidName, Label};
 use schema::time::Length;
 use schema::yaml::{self, InvalidYaml};
 use schema::{AgentId, App, Limits, Region};
@@ -25,6 +25,8 @@ pub struct Config {
     pub id: AgentId,
     /// Whose pointers it follows.
     pub region: Region,
+    /// What waves of a rollout may select it by; told in every ack.
+    pub labels: BTreeMap<Label, Label>,
     /// The file with the trust root that everything is verified against.
     pub root: PathBuf,
     /// The folder that belongs to this agent alone; see [`StateFolder`](crate::StateFolder).
@@ -37,6 +39,8 @@ pub struct Config {
     pub wait: Length,
     /// How often to ask where nobody holds polls, on average.
     pub poll: Length,
+    /// How often it says its last word again, on average, so that whoever gathers acks knows that it is there.
+    pub heartbeat: Length,
     /// How many versions of an app stay on disk, the running one and the one before included; at least two.
     pub keep: usize,
     /// How often every version on the disk is read again and compared with what was signed, on average.
@@ -69,6 +73,8 @@ struct Written {
     #[serde(default)]
     id: Option<AgentId>,
     region: Region,
+    #[serde(default)]
+    labels: BTreeMap<Label, Label>,
     root: PathBuf,
     state: PathBuf,
     from: Vec<BaseUrl>,
@@ -80,6 +86,8 @@ struct Written {
     wait: Length,
     #[serde(default = "poll")]
     poll: Length,
+    #[serde(default = "heartbeat")]
+    heartbeat: Length,
     #[serde(default = "keep")]
     keep: usize,
     #[serde(default = "scrub_every")]
@@ -124,6 +132,9 @@ impl Config {
         if written.poll.0.is_zero() {
             return Err(wrong("`poll` must be longer than nothing"));
         }
+        if written.heartbeat.0.is_zero() {
+            return Err(wrong("`heartbeat` must be longer than nothing"));
+        }
         if written.scrub_every.0.is_zero() {
             return Err(wrong("`scrub_every` must be longer than nothing"));
         }
@@ -150,6 +161,7 @@ impl Config {
         Ok(Config {
             id,
             region: written.region,
+            labels: written.labels,
             root: folder.join(written.root),
             state: folder.join(written.state),
             from: written.from,
@@ -161,6 +173,7 @@ impl Config {
             },
             wait: written.wait,
             poll: written.poll,
+            heartbeat: written.heartbeat,
             keep: written.keep,
             scrub_every: written.scrub_every,
             metrics: resolve(written.metrics),
@@ -227,6 +240,10 @@ fn wait() -> Length {
 
 fn poll() -> Length {
     Length(Duration::from_secs(10))
+}
+
+fn heartbeat() -> Length {
+    Length(Duration::from_secs(30))
 }
 
 fn keep() -> usize {
@@ -304,6 +321,18 @@ apps:
     }
 
     #[test]
+    fn labels_are_names_and_their_values() {
+        let config =
+            load(&WHOLE.replace("region: eu-west", "region: eu-west\nlabels: { tier: canary }\nheartbeat: 5s"));
+        let config = config.expect("a whole file");
+        let label = |text: &str| text.parse::<Label>().expect("a label");
+        assert_eq!(config.labels, BTreeMap::from([(label("tier"), label("canary"))]));
+        assert_eq!(config.heartbeat, Length(Duration::from_secs(5)));
+        let plain = load(WHOLE).expect("a whole file");
+        assert_eq!((plain.labels, plain.heartbeat), (BTreeMap::new(), heartbeat()));
+    }
+
+    #[test]
     fn metrics_go_where_the_file_says() {
         let text = WHOLE.replace("region: eu-west", "region: eu-west\nmetrics: exported/driftless.prom");
         let metrics = load(&text).expect("a whole file").metrics.expect("given");
@@ -323,6 +352,10 @@ apps:
             ("region: eu-west", "region: eu-west\nkeep: 1", "at least 2"),
             ("region: eu-west", "region: eu-west\npoll: 0s", "longer than nothing"),
             ("region: eu-west", "region: eu-west\nscrub_every: 0s", "longer than nothing"),
+            ("region: eu-west", "region: eu-west\nheartbeat: 0s", "longer than nothing"),
+            ("region: eu-west", "region: eu-west\nlabels: { tier: Canary! }", "label"),
+            ("region: eu-west", "region: eu-west\nlabels: { tier: canary, tier: stable }", "tier"),
+            ("region: eu-west", "region: eu-west\nlabels: [canary]", "agent.yaml:"),
             ("timeout: 5s", "timeout: 0s", "a hook's `timeout`"),
             ("region: eu-west", "region: eu-west\ntls: { key: host.key }", "both `certificate` and `key`"),
             ("region: eu-west", "region: eu-west\nregoin: x", "regoin"),

@@ -6,14 +6,21 @@
 //! What was begun comes first, whatever the pointer says meanwhile: a crash is answered by the very steps that an
 //! undisturbed run takes, so there is no second way through. After a crash `current` tells whether the switch happened.
 //!
-//! Candidates of a rollout are not looked at: this version of the agent runs what is stable.
+//! Then comes a candidate on trial (`decide/trial.rs`): it goes when its time is over, although nobody gives a pointer any more. Then what the
+//! pointer asks this agent to run, and last what it is to get ready (`decide/ready.rs`). What a pointer asks of an agent is for
+//! [`Pointer::assignment`] to say, by which gates count agents, too.
+
+mod ready;
+mod trial;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use schema::ack::Outcome;
+use schema::ack::{Outcome, Step};
 use schema::cycle::{Stale, freshness};
-use schema::pointer::{Member, Target};
-use schema::{AgentId, Digest, Order, Pointer, Timestamp, TrustRoot, Verified};
+use schema::pointer::{Assignment, Member, Run, Target};
+use schema::time::Length;
+use schema::{Digest, Order, Pointer, Timestamp, TrustRoot, Verified};
 
 use crate::journal::{Applied, Bad, Intent, JournalState};
 
@@ -30,16 +37,18 @@ pub struct Situation<'a> {
     pub pointer: Option<&'a Verified<Pointer>>,
     /// The trust root in force.
     pub root: &'a TrustRoot,
-    /// This agent.
-    pub agent: &'a AgentId,
+    /// This agent, as waves see it.
+    pub member: Member<'a>,
     /// The time to go by, see [`JournalState::time`].
     pub now: Timestamp,
+    /// For how long this run of the agent has watched the trial at hand: the time to go by where a clock was set back.
+    pub watched: Duration,
 }
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// The newest generation runs and was told of.
+    /// The newest generation runs, what it wants ready is ready, and both were told of.
     Nothing,
     /// Leave everything as it is, and wait.
     Hold(Hold),
@@ -49,10 +58,22 @@ pub enum Next {
     FinishSwitch(Intent),
     /// A switch is durable and has no result yet: run the hooks.
     RunHooks(Applied),
-    /// A hook said no: go back, if that did not happen yet, and record the result.
+    /// What was refused is on record: go back, if that did not happen yet, and record the result.
     Return(Bad),
+    /// Nobody confirmed in time: put that on record, and go back.
+    GiveUp(Bad),
+    /// A trial ended well: make that durable.
+    Confirm(Digest),
     /// Apply the target, whose bundle is to be had from there.
     Apply(Target, Source),
+    /// Apply the target, and go back by itself if nobody confirms it within that time of the switch.
+    Try(Target, Source, Length),
+    /// Say that the target is not tried again, because nobody confirmed it before.
+    Decline(Target),
+    /// Get the target ready, without switching to it.
+    Prepare(Target, Source),
+    /// Say that the target would not do: that step refused it before.
+    Foresee(Target, Step),
 }
 
 /// Why nothing is applied.
@@ -93,33 +114,76 @@ pub fn next(situation: &Situation<'_>) -> Next {
     if let Some(unfinished) = unfinished(situation.journal, situation.current) {
         return unfinished;
     }
-    let Some(pointer) = situation.pointer else { return without_a_pointer(situation) };
-    let told_stale = was_told_stale(situation.journal, pointer.order());
-    if let Err(stale) = freshness(situation.root, pointer, situation.now) {
-        return if told_stale { Next::Hold(Hold::Stale) } else { Next::Report(Report::Stale(stale)) };
+    let asked = situation.pointer.map(|pointer| (pointer, asked_by(situation, pointer)));
+    let run = asked.as_ref().and_then(|(_, asked)| asked.as_ref().ok()).map(|assignment| assignment.run);
+    if let Some(end) = trial::end(situation, run) {
+        return end;
     }
-    let member = Member { agent: situation.agent, labels: &std::collections::BTreeMap::new() };
-    let target = match pointer.assignment(member, situation.now).run.target() {
-        // There is no result of this generation to tell of, so what was said last of an older one is true again.
-        None if told_stale && situation.journal.settled.is_some() => {
-            return Next::Report(Report::FreshAgain);
-        }
-        None => return Next::Hold(Hold::Told),
-        Some(target) => target,
+    let Some((pointer, asked)) = asked else { return without_a_pointer(situation) };
+    let told_stale = was_told_stale(situation.journal, pointer.order());
+    match asked {
+        Err(_) if told_stale => Next::Hold(Hold::Stale),
+        Err(stale) => Next::Report(Report::Stale(stale)),
+        Ok(assignment) => match wanted(situation, pointer.order(), assignment) {
+            // What was told before it was stale is true again. A host that never had a result has nothing to tell.
+            Next::Nothing | Next::Hold(_) if told_stale && situation.journal.standing().is_some() => {
+                Next::Report(Report::FreshAgain)
+            }
+            next => next,
+        },
+    }
+}
+
+/// When to decide again, though nothing is heard: when the agent's turn comes, or the time of a trial is over.
+pub fn again_in(situation: &Situation<'_>) -> Option<Duration> {
+    let asked = situation.pointer.and_then(|pointer| Some((pointer, asked_by(situation, pointer).ok()?)));
+    let turn = asked.and_then(|(pointer, assignment)| {
+        let check =
+            assignment.ready.and_then(|ready| ready::checked_again_at(situation, pointer.order(), &ready.digest));
+        assignment.until.into_iter().chain(check).min()
+    });
+    let turn = turn.map(|turn| turn.since(situation.now));
+    let trial = situation.journal.trial_left(situation.now, situation.watched);
+    // What is due already and was not done is held up by something that is heard of.
+    turn.into_iter().chain(trial).filter(|left| !left.is_zero()).min()
+}
+
+/// What a pointer that counts asks of this agent now.
+fn asked_by(situation: &Situation<'_>, pointer: &Pointer) -> Result<Assignment, Stale> {
+    freshness(situation.root, pointer, situation.now)?;
+    // A clock that was set back does not take back the turn of an agent that began with the candidate.
+    let began = situation.journal.intent.filter(|intent| {
+        let candidate = pointer.candidate.as_ref().map(|candidate| candidate.target.digest);
+        intent.order.same_generation(pointer.order()) && candidate == Some(intent.target)
+    });
+    let now = situation.now.max(began.and_then(|intent| intent.decided_at).unwrap_or(situation.now));
+    Ok(pointer.assignment(situation.member, now))
+}
+
+/// What the generation of `order` wants done.
+fn wanted(situation: &Situation<'_>, order: Order, assignment: Assignment) -> Next {
+    let (target, confirm_within) = match assignment.run {
+        Run::Stay => return ready::next(situation, order, assignment.ready).unwrap_or(Next::Hold(Hold::Told)),
+        Run::Stable(target) => (target, None),
+        Run::Candidate { target, confirm_within } => (target, confirm_within),
     };
     let runs = situation.current == Some(target.digest);
-    match situation.journal.result_of(pointer.order()) {
-        Some(result) if result.outcome != Outcome::Applied || runs => {
-            if told_stale {
-                Next::Report(Report::FreshAgain)
-            } else if result.outcome == Outcome::Applied {
-                Next::Nothing
-            } else {
-                Next::Hold(Hold::Bad)
-            }
+    match situation.journal.result_of(order, &target.digest) {
+        Some(result) if result.outcome == Outcome::Applied && runs => {
+            return ready::next(situation, order, assignment.ready).unwrap_or(Next::Nothing);
         }
-        // Without a result, or somebody else took away what was applied.
-        _ => Next::Apply(target, source(situation, &target.digest, runs)),
+        // Or somebody else took away what was applied.
+        Some(result) if result.outcome == Outcome::Applied => {}
+        // It is confirmed now, in the same generation.
+        Some(result) if result.step == Some(Step::Confirm) && confirm_within.is_none() => {}
+        Some(_) => return Next::Hold(Hold::Bad),
+        None => {}
+    }
+    let source = source(situation, &target.digest);
+    match confirm_within {
+        None => Next::Apply(target, source),
+        Some(_) if trial::went_unconfirmed(situation.journal, &target.digest) => Next::Decline(target),
+        Some(within) => Next::Try(target, source, Length(within)),
     }
 }
 
@@ -145,23 +209,33 @@ fn was_told_stale(journal: &JournalState, order: Order) -> bool {
 
 /// What a crash or a lost disk left half done.
 fn unfinished(journal: &JournalState, current: Option<Digest>) -> Option<Next> {
-    let intent = journal.intent.as_ref().filter(|intent| journal.result_of(intent.order).is_none())?;
-    if let Some(bad) = journal.bad_at(intent.order) {
+    if let Some(bad) = &journal.verdict {
         return Some(Next::Return(bad.clone()));
     }
+    let has_result = |intent: &Intent| {
+        let begun = (intent.order.epoch, intent.order.generation);
+        // What is declined has a result and no intent, and came after whatever was begun.
+        let newer = journal.settled.as_ref().is_some_and(|ack| (ack.epoch, ack.generation) > begun);
+        newer || journal.result_of(intent.order, &intent.target).is_some()
+    };
+    let intent = journal.intent.filter(|intent| !has_result(intent))?;
     // Not switched, or already away from it again: whatever pointer is in force decides.
     if current != Some(intent.target) || intent.previous == Some(intent.target) {
         return None;
     }
-    Some(match journal.applied.filter(|applied| applied.intent.order.same_generation(intent.order)) {
+    let is_of_it = |applied: &Applied| {
+        applied.intent.order.same_generation(intent.order) && applied.intent.target == intent.target
+    };
+    Some(match journal.applied.filter(is_of_it) {
         Some(applied) => Next::RunHooks(applied),
-        None => Next::FinishSwitch(*intent),
+        None => Next::FinishSwitch(intent),
     })
 }
 
-fn source(situation: &Situation<'_>, digest: &Digest, runs: bool) -> Source {
-    // What a hook refused can run all the same, where there was nothing to go back to. It has to convince the hooks.
-    if runs && !situation.journal.is_bad(digest) {
+fn source(situation: &Situation<'_>, digest: &Digest) -> Source {
+    let runs = situation.current == Some(*digest);
+    // What was refused can run all the same, where there was nothing to go back to. It has to convince the hooks.
+    if runs && situation.journal.bad(digest).is_none() {
         Source::Running
     } else if runs || situation.on_disk.contains(digest) {
         Source::Disk

@@ -21,6 +21,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use schema::pointer::Phase;
 use schema::time::Length;
 use schema::{App, Digest, Order, Region};
 use serde::Deserialize;
@@ -44,6 +45,8 @@ pub struct Hook {
 /// What a hook is told, one environment variable a field.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
+    /// `DRIFTLESS_PHASE`: `prepare` where the tree is only to be got ready, otherwise `activate`.
+    pub phase: Phase,
     /// `DRIFTLESS_APP`
     pub app: App,
     /// `DRIFTLESS_REGION`
@@ -114,7 +117,12 @@ impl Hook {
 
 impl Setting {
     fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let phase = match self.phase {
+            Phase::Prepare => "prepare",
+            Phase::Activate => "activate",
+        };
         let mut variables = vec![
+            ("DRIFTLESS_PHASE", phase.into()),
             ("DRIFTLESS_APP", self.app.as_str().into()),
             ("DRIFTLESS_REGION", self.region.as_str().into()),
             ("DRIFTLESS_GENERATION", format!("{}-{}", self.order.epoch, self.order.generation).into()),

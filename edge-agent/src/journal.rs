@@ -20,7 +20,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 
 use crate::disk;
-pub use record::{Applied, Bad, Intent, Record, Until};
+pub use record::{Applied, Bad, Held, Intent, Record, Trial, Until};
 pub use state::JournalState;
 pub(crate) use state::REMEMBERED_MAX;
 

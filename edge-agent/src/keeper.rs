@@ -6,14 +6,16 @@
 mod act;
 mod measure;
 mod observe;
+mod report;
 mod scrub;
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use follower::{Observation, PointerFollower};
-use schema::{Ack, TrustRoot, Verified};
+use schema::{Ack, Timestamp, TrustRoot, Verified};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, warn};
@@ -21,8 +23,9 @@ use tracing::{error, warn};
 use crate::apply::{ACKED, Accepted, Host, Site, clock, in_one_line, reached};
 use crate::backoff::Backoff;
 use crate::complaint::Complaint;
-use crate::journal::{Compaction, JournalError, Record};
+use crate::journal::{Compaction, JournalError, JournalState, Record};
 use crate::scrub::Found;
+use observe::Connection;
 use scrub::Scrubbing;
 
 /// One app's task.
@@ -38,7 +41,13 @@ pub(crate) struct Keeper {
     /// How long to leave a generation alone that will not come to a result, and until when.
     backoff: Backoff,
     resting_until: Option<Instant>,
+    /// When something is due that a decision was made to wait for.
+    turn: Option<Instant>,
+    /// The trial at hand by its beginning, and since when this run of the agent has watched it.
+    watching: Option<(Timestamp, Instant)>,
     complaint: Complaint,
+    /// Whether nobody answered when the pointer was asked for last.
+    connection: Connection,
     scrubbing: Scrubbing,
 }
 
@@ -65,7 +74,20 @@ impl Keeper {
         let complaint = Complaint::default();
         let root = site.trust.watch();
         let scrubbing = Scrubbing::new(scrub_every, rhythm * SELDOM);
-        Keeper { site, follower, root, answered, pointer: None, backoff, resting_until: None, complaint, scrubbing }
+        Keeper {
+            site,
+            follower,
+            root,
+            answered,
+            pointer: None,
+            backoff,
+            resting_until: None,
+            turn: None,
+            watching: None,
+            complaint,
+            connection: Connection::Up,
+            scrubbing,
+        }
     }
 
     /// Runs until the agent is to stop. A damaged journal holds the app for good; one that cannot be written is opened
@@ -107,8 +129,14 @@ impl Keeper {
         self.scrubbing.resume(&host.site.folder).await;
         host.clear_stage().await;
         host.collect().await;
-        for ack in &host.ledger.state().unanswered {
+        let JournalState { unanswered, told, .. } = host.ledger.state();
+        for ack in unanswered {
             host.site.told.send_again(ack.clone());
+        }
+        if let Some(word) = told {
+            // As what it is now: the labels may be others than then.
+            let labels = BTreeMap::clone(&host.site.about.labels);
+            host.site.told.recall(Ack { labels, ..word.clone() });
         }
         loop {
             let due = self.work(host).await?;
@@ -145,8 +173,8 @@ impl Keeper {
         let remembered = host.ledger.state().until.map(|until| until.expires);
         let expires = in_hand.or(remembered)?.min(host.site.trust.newest().expires);
         let left = expires.since(clock());
-        // Once it is over, it was reported. The clock of the runtime may be a little ahead of the host's.
-        (!left.is_zero()).then(|| Instant::now() + left + Duration::from_millis(5))
+        // Once it is over, it was reported.
+        (!left.is_zero()).then(|| Instant::now() + left + act::TICK)
     }
 
     /// Takes note of a newer trust root: it may not know who signed the pointer in hand any more, or take back what runs.

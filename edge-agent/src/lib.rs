@@ -8,9 +8,11 @@
 //! survives a crash), `trust.rs` (who is believed). The shell around them is `keeper.rs`, one task for each app.
 //!
 //! What is promised about a generation: `current` is switched to it at most once and one result is recorded. Hooks are at-least-once:
-//! after a crash one may run again for the same generation.
+//! after a crash one may run again for the same generation. A generation that moves an agent on by itself, from stable to its
+//! candidate, has a switch and a result for each of the two.
 //!
-//! This version stays on what a pointer calls stable; candidates of a rollout are not looked at.
+//! Candidates of a rollout are taken by whoever the signed pointer means: an agent knows from its name and labels alone whether and
+//! when that is, so a staged rollout needs no server. A candidate that nobody confirms in time goes again without one.
 
 mod agent;
 mod apply;
@@ -45,7 +47,7 @@ pub use identity::{IdentityError, identity};
 pub use memory::keep_out_of_core_dumps;
 pub use scrub::{Condition, Scrub};
 pub use state::{AppFolder, LockError, StateFolder};
-pub use status::{AppStatus, Freshness, StatusError, status};
+pub use status::{AppStatus, Freshness, Role, StatusError, status};
 pub use tree::{DiskError, RearchiveError, rearchive};
 pub use trust::{NotReplaced, Replaced, TrustError, replace_root};
 pub use verify::{AppProof, Finding, Unprovable, verify};

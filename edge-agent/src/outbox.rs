@@ -6,6 +6,9 @@
 //!
 //! No refusal makes an ack go away: whoever refuses it may be lying, or not know this agent's key yet. It is offered again,
 //! but seldom.
+//!
+//! Besides, the last word about each app is said again now and then (`outbox/pulse.rs`). That is not durable, and makes room
+//! for whatever is new.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -24,16 +27,42 @@ use crate::backoff::{Backoff, around};
 use crate::blocking::blocking;
 use crate::identity::Identity;
 use crate::journal::REMEMBERED_MAX;
+use pulse::Pulse;
 use standing::Standing;
 
+mod pulse;
 mod standing;
+
+/// What there is to do for the outbox.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    /// Send it until it is answered.
+    Deliver(Delivery),
+    /// Send what was said before and not answered.
+    Redeliver(Delivery),
+    /// An earlier run of the agent said it last: say it again now and then.
+    Recall(Ack),
+    /// Nobody answers any more: say it all again, until somebody does.
+    CutOff,
+    /// Somebody answers again.
+    Reconnected,
+}
 
 /// An ack on its way.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) ack: Ack,
-    /// Who is to hear that it was answered.
-    pub(crate) answered: mpsc::UnboundedSender<Ack>,
+    /// Who is to hear that it was answered; nobody where it is only said again.
+    pub(crate) answered: Option<mpsc::UnboundedSender<Ack>>,
+}
+
+/// How often something is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// About how soon to try again what failed.
+    pub(crate) retry: Duration,
+    /// How often to say the last words again.
+    pub(crate) heartbeat: Duration,
 }
 
 /// What an ack is about.
@@ -60,27 +89,29 @@ struct Outbox {
     /// How many acks go into one batch: fewer after a refusal, to find the one that is at fault.
     batch_max: usize,
     standing: Standing,
+    pulse: Pulse,
 }
 
 /// Runs until `shutdown`, or until nobody can send acks any more.
 pub(crate) async fn run(
     mirrors: Mirrors,
     identity: Arc<Identity>,
-    rhythm: Duration,
-    mut incoming: mpsc::UnboundedReceiver<Delivery>,
+    pace: Pace,
+    mut incoming: mpsc::UnboundedReceiver<Errand>,
     shutdown: CancellationToken,
 ) {
-    let mut outbox = Outbox::new(mirrors, identity, rhythm);
+    let mut outbox = Outbox::new(mirrors, identity, pace);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            delivery = incoming.recv() => match delivery {
-                Some(delivery) => outbox.put(delivery),
+            errand = incoming.recv() => match errand {
+                Some(errand) => outbox.take(errand),
                 None => return,
             },
+            () = outbox.pulse.due() => outbox.say_again(),
             () = outbox.due() => {
-                while let Ok(delivery) = incoming.try_recv() {
-                    outbox.put(delivery);
+                while let Ok(errand) = incoming.try_recv() {
+                    outbox.take(errand);
                 }
                 tokio::select! {
                     () = shutdown.cancelled() => return,
@@ -92,17 +123,50 @@ pub(crate) async fn run(
 }
 
 impl Outbox {
-    fn new(mirrors: Mirrors, identity: Arc<Identity>, rhythm: Duration) -> Outbox {
+    fn new(mirrors: Mirrors, identity: Arc<Identity>, pace: Pace) -> Outbox {
+        let seldom = pace.retry * SELDOM;
         Outbox {
             mirrors,
             identity,
             waiting: BTreeMap::new(),
             said: 0,
-            backoff: Backoff::new(rhythm),
-            seldom: rhythm * SELDOM,
+            backoff: Backoff::new(pace.retry),
+            seldom,
             next_try: Instant::now(),
             batch_max: Limits::DEFAULT.acks_per_batch_max,
             standing: Standing::Good,
+            pulse: Pulse::new(pace.heartbeat, seldom),
+        }
+    }
+
+    fn take(&mut self, errand: Errand) {
+        match errand {
+            Errand::Deliver(delivery) => {
+                self.pulse.said(&delivery.ack);
+                self.put(delivery);
+            }
+            Errand::Redeliver(delivery) => self.put(delivery),
+            Errand::Recall(ack) => self.pulse.recall(ack),
+            Errand::CutOff => _ = self.pulse.soon(),
+            Errand::Reconnected => {
+                let soon = self.pulse.soon();
+                if self.standing == Standing::NobodyAnswers {
+                    self.next_try = self.next_try.min(soon);
+                }
+            }
+        }
+    }
+
+    /// Says the last word about each app again, unless something about it is on its way, which says as much.
+    fn say_again(&mut self) {
+        for ack in self.pulse.beat(self.standing) {
+            let about = (ack.app.clone(), ack.epoch, ack.generation);
+            let is_on_its_way = |(other, waiting): (&About, &Waiting)| {
+                *other == about || (other.0 == about.0 && waiting.resting_until.is_none())
+            };
+            if !self.waiting.iter().any(is_on_its_way) {
+                self.put(Delivery { ack, answered: None });
+            }
         }
     }
 
@@ -187,7 +251,9 @@ impl Outbox {
             let about = (ack.app.clone(), ack.epoch, ack.generation);
             if let Some(waiting) = self.waiting.get(&about).filter(|waiting| waiting.n == *n) {
                 // Whoever no longer listens finds the ack in the journal, and sends it again.
-                let _ = waiting.delivery.answered.send(ack.clone());
+                if let Some(answered) = &waiting.delivery.answered {
+                    let _ = answered.send(ack.clone());
+                }
                 self.waiting.remove(&about);
             }
         }
@@ -223,7 +289,8 @@ mod tests {
         let bases = vec!["http://127.0.0.1:1/".parse().expect("a base URL")];
         let mirrors = Mirrors::new(bases, follower::Settings::default()).expect("one base URL");
         let identity = Identity { key: SecretKey::generate(), boot: Boot::new(1) };
-        Outbox::new(mirrors, Arc::new(identity), Duration::from_secs(10))
+        let pace = Pace { retry: Duration::from_secs(10), heartbeat: Duration::from_secs(30) };
+        Outbox::new(mirrors, Arc::new(identity), pace)
     }
 
     #[tokio::test]
@@ -232,7 +299,7 @@ mod tests {
         let (answered, _) = mpsc::unbounded_channel();
         for generation in 1..=REMEMBERED_MAX as u64 + 5 {
             let ack = ack(generation, 1, Outcome::Applied, None);
-            outbox.put(Delivery { ack, answered: answered.clone() });
+            outbox.put(Delivery { ack, answered: Some(answered.clone()) });
         }
         let kept: Vec<u64> = outbox.waiting.keys().map(|(_, _, generation)| generation.number()).collect();
         assert_eq!(kept, (6..=REMEMBERED_MAX as u64 + 5).collect::<Vec<_>>());
@@ -243,7 +310,7 @@ mod tests {
         let mut outbox = outbox();
         let (answered, mut heard) = mpsc::unbounded_channel();
         for outcome in [Outcome::Applied, Outcome::Stale] {
-            outbox.put(Delivery { ack: ack(1, 1, outcome, None), answered: answered.clone() });
+            outbox.put(Delivery { ack: ack(1, 1, outcome, None), answered: Some(answered.clone()) });
         }
         let signed = |outbox: &Outbox| outbox.waiting.values().map(|w| outbox.signed(w)).collect::<Vec<_>>();
         let first = signed(&outbox);
@@ -254,5 +321,46 @@ mod tests {
         assert!(heard.try_recv().is_err() && outbox.waiting.len() == 1);
         outbox.done(&first);
         assert_eq!(heard.try_recv().expect("word of it"), first[0].ack);
+    }
+
+    #[tokio::test]
+    async fn a_word_that_is_said_again_is_numbered_anew_and_never_in_the_way_of_a_new_one() {
+        let mut outbox = outbox();
+        outbox.say_again();
+        assert!(outbox.waiting.is_empty(), "nobody says anything before there is something to say");
+        let (answered, mut heard) = mpsc::unbounded_channel();
+        let deliver = |generation, outcome| {
+            let ack = ack(generation, 1, outcome, None);
+            Errand::Deliver(Delivery { ack, answered: Some(answered.clone()) })
+        };
+        let said = |outbox: &Outbox| {
+            let signed = outbox.waiting.values().map(|waiting| outbox.signed(waiting));
+            signed.map(|signed| (signed.n, signed.ack.generation.number(), signed.ack.outcome)).collect::<Vec<_>>()
+        };
+        outbox.take(deliver(1, Outcome::Applied));
+        outbox.say_again();
+        assert_eq!(said(&outbox), [(1, 1, Outcome::Applied)], "it is on its way");
+        let batch: Vec<SignedAck> = outbox.waiting.values().map(|waiting| outbox.signed(waiting)).collect();
+        outbox.done(&batch);
+        assert!(heard.try_recv().is_ok());
+        outbox.say_again();
+        assert_eq!(said(&outbox), [(2, 1, Outcome::Applied)]);
+        // Something newer about the same generation takes its place, and it is the new one that is answered for.
+        outbox.take(deliver(1, Outcome::Prepared));
+        assert_eq!(said(&outbox), [(3, 1, Outcome::Prepared)]);
+        outbox.say_again();
+        assert_eq!(said(&outbox), [(3, 1, Outcome::Prepared)]);
+        let batch: Vec<SignedAck> = outbox.waiting.values().map(|waiting| outbox.signed(waiting)).collect();
+        outbox.done(&batch);
+        assert_eq!(heard.try_recv().expect("word of it").outcome, Outcome::Prepared);
+        // The newest word is the one that is said again, and an old one that somebody refuses does not keep it back.
+        outbox.take(deliver(2, Outcome::Applied));
+        let about =
+            |generation| (ack(1, 1, Outcome::Applied, None).app, schema::Epoch::FIRST, Generation::new(generation));
+        outbox.waiting.remove(&about(2));
+        outbox.put(Delivery { ack: ack(1, 1, Outcome::Applied, None), answered: None });
+        outbox.waiting.get_mut(&about(1)).expect("just put").resting_until = Some(Instant::now());
+        outbox.say_again();
+        assert_eq!(said(&outbox).last(), Some(&(6, 2, Outcome::Applied)));
     }
 }

@@ -9,7 +9,7 @@ use schema::{Ack, App, Digest, Order, Outcome, Seen, Timestamp};
 use serde::Serialize;
 
 use crate::apply::{clock, in_one_line};
-use crate::journal::{Journal, JournalState};
+use crate::journal::{Held, Journal, JournalState};
 use crate::scrub::Scrub;
 use crate::state::AppFolder;
 
@@ -20,6 +20,17 @@ pub struct AppStatus {
     pub app: App,
     /// The version that `current` resolves to.
     pub active: Option<Digest>,
+    /// What the newest pointer takes the version that runs for; absent where nothing runs, or no pointer is known.
+    pub role: Option<Role>,
+    /// When the host goes back by itself unless somebody confirms what runs; absent where nothing waits for that, or it is put off
+    /// because the agent is held.
+    pub confirm_by: Option<Timestamp>,
+    /// The candidate that is ready and does not run.
+    pub prepared: Option<Digest>,
+    /// Why the agent is to stay on what it runs.
+    pub held: Option<Held>,
+    /// Generations in a row that a hook refused.
+    pub failures: u32,
     /// The newest pointer that was accepted.
     pub seen: Option<Order>,
     /// Whether that pointer still counts.
@@ -34,7 +45,7 @@ pub struct AppStatus {
     pub told: Option<Ack>,
     /// How many acks were not answered yet.
     pub unanswered: usize,
-    /// Bundles that a hook refused and that have not gone through since.
+    /// Bundles that a hook refused, or nobody confirmed, and that have not gone through since.
     pub bad: Vec<Digest>,
     /// The versions on the disk.
     pub versions: Vec<Digest>,
@@ -42,6 +53,18 @@ pub struct AppStatus {
     pub scrub: Option<Scrub>,
     /// Why the journal or the folder cannot be relied on; the app holds.
     pub problem: Option<String>,
+}
+
+/// What a pointer takes the version that runs for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// What everybody runs.
+    Stable,
+    /// What is being rolled out.
+    Candidate,
+    /// Something else, from before.
+    Older,
 }
 
 /// Whether the newest pointer that was accepted still counts.
@@ -97,10 +120,21 @@ fn of_app(app: App, folder: &AppFolder) -> AppStatus {
     let clock = clock();
     let freshness = freshness(&journal, clock);
     let behind = journal.floor.map(|floor| floor.since(clock)).filter(|behind| !behind.is_zero());
-    let JournalState { seen, until, settled, told, unanswered, bad, .. } = journal;
+    let prepared = journal.prepared().filter(|digest| versions.contains(digest) && active != Some(*digest));
+    let confirm_by = journal.confirm_by();
+    let JournalState { seen, until, settled, told, unanswered, bad, failures, .. } = journal;
     AppStatus {
         app,
         active,
+        role: active.zip(until).map(|(active, until)| match active {
+            active if active == until.stable => Role::Stable,
+            active if Some(active) == until.candidate => Role::Candidate,
+            _ => Role::Older,
+        }),
+        confirm_by,
+        prepared,
+        held: until.and_then(|until| until.held),
+        failures,
         seen: seen.map(|seen| seen.order),
         freshness,
         expires: until.map(|until| until.expires),

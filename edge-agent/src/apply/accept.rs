@@ -57,7 +57,7 @@ impl Accepted {
     pub(crate) async fn remember(&self, host: &mut Host) -> Result<(), JournalError> {
         let seen = Seen::of(&self.pointer);
         if host.ledger.state().seen != Some(seen) {
-            let until = Until { expires: self.pointer.expires, stable: self.pointer.stable.digest };
+            let until = Until::of(&self.pointer, &host.site.about.agent);
             host.ledger.append(Record::Seen { seen, issued: self.pointer.issued, until: Some(until) }).await?;
         }
         reached(SEEN);

@@ -35,6 +35,8 @@ pub(crate) async fn finish_switch(host: &mut Host, applied: Applied) -> Result<A
     reached(SWITCHED);
     blocking(move || synced.sync().map_err(failed_at(synced.path(), "synced"))).await?;
     reached(SWITCH_SYNCED);
+    // Counted from the end of the switch, so that nobody has less than his time.
+    let applied = Applied { at: host.now(), ..applied };
     host.ledger.append(Record::Applied(applied)).await?;
     reached(APPLIED);
     Ok(Activated { applied })

@@ -2,11 +2,13 @@
 
 use schema::Digest;
 use schema::ack::Step;
+use schema::pointer::Phase;
 
 use super::marks::CHECKED;
 use super::setback::in_one_line;
 use super::stage::Staged;
 use super::{Host, Setback};
+use crate::hook::Setting;
 use crate::journal::{Applied, Bad};
 
 /// A generation that may be switched to.
@@ -17,15 +19,15 @@ pub(crate) struct Checked {
 }
 
 impl Staged {
-    /// Runs `check`, if there is one.
+    /// Runs `check`, if there is one, and lets it know what the tree is for.
     ///
     /// # Errors
     /// [`Setback::Shutdown`]. A hook that says no is no error but a verdict.
-    pub(super) async fn check(self, host: &mut Host) -> Result<Result<Checked, Bad>, Setback> {
+    pub(super) async fn check(self, host: &mut Host, phase: Phase) -> Result<Result<Checked, Bad>, Setback> {
         let Staged { applied, root } = self;
         if let Some(hook) = &host.site.hooks.check {
             let intent = applied.intent;
-            let setting = host.setting(intent.order, intent.target, intent.previous);
+            let setting = Setting { phase, ..host.setting(intent.order, intent.target, intent.previous) };
             if let Err(failure) = hook.run(&setting).await {
                 return Ok(Err(Bad { applied, step: Step::Check, reason: in_one_line(&failure) }));
             }

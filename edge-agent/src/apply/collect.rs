@@ -17,7 +17,8 @@ use crate::state::AppFolder;
 use crate::tree;
 
 impl Host {
-    /// Removes all versions but the last [`keep`](super::host::Site::keep) that ran, what runs and what ran before it always among them.
+    /// Removes all versions but the last [`keep`](super::host::Site::keep) that ran, what runs and what ran before it always among
+    /// them. What the newest pointer names stays besides, be it got ready or to be gone back to.
     ///
     /// What cannot be removed stays until the next time; it is only space.
     pub(crate) async fn collect(&self) {
@@ -47,7 +48,7 @@ impl Host {
 fn kept(state: &JournalState, current: Option<Digest>, keep: usize) -> BTreeSet<Digest> {
     let previous = state.applied.and_then(|applied| applied.intent.previous);
     // Of an attempt without a result, both may still be switched to: forwards or back.
-    let begun = state.intent.filter(|intent| state.result_of(intent.order).is_none());
+    let begun = state.intent.filter(|intent| state.result_of(intent.order, &intent.target).is_none());
     let both = begun.map(|intent| [Some(intent.target), intent.previous]).unwrap_or_default();
     let mut kept: BTreeSet<Digest> = [current, previous].into_iter().chain(both).flatten().collect();
     for digest in state.history.iter().rev() {
@@ -56,6 +57,8 @@ fn kept(state: &JournalState, current: Option<Digest>, keep: usize) -> BTreeSet<
         }
         kept.insert(*digest);
     }
+    let named = state.until.map(|until| [Some(until.stable), until.candidate]).unwrap_or_default();
+    kept.extend(named.into_iter().flatten());
     kept
 }
 
@@ -71,7 +74,7 @@ pub(super) fn take_out(folder: &AppFolder, digest: &Digest) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::journal::tests::{bundle, order};
-    use crate::journal::{Applied, Intent, Record};
+    use crate::journal::{Applied, Intent, Record, Until};
     use schema::Timestamp;
 
     #[test]
@@ -80,13 +83,9 @@ mod tests {
         for (generation, target, previous) in
             [(1, 1, None), (2, 2, Some(1)), (3, 3, Some(2)), (4, 1, Some(3)), (5, 4, Some(1))]
         {
-            let intent = Intent {
-                order: order(generation),
-                target: bundle(target),
-                previous: previous.map(bundle),
-                notified_at: Timestamp::UNIX_EPOCH,
-            };
-            state.fold(&Record::Applied(Applied { intent, bundle_bytes: 0 }));
+            let intent =
+                Intent::unrecorded(order(generation), bundle(target), previous.map(bundle), Timestamp::UNIX_EPOCH);
+            state.fold(&Record::Applied(Applied { intent, bundle_bytes: 0, at: Timestamp::UNIX_EPOCH }));
         }
         let sorted = |numbers: &[u64]| numbers.iter().map(|number| bundle(*number)).collect::<BTreeSet<_>>();
         assert_eq!(kept(&state, Some(bundle(4)), 2), sorted(&[4, 1]));
@@ -97,18 +96,36 @@ mod tests {
 
     #[test]
     fn f01_of_an_attempt_without_a_result_both_ways_stay_open() {
-        let attempt = |generation, target, previous| Intent {
-            order: order(generation),
-            target: bundle(target),
-            previous: Some(bundle(previous)),
-            notified_at: Timestamp::UNIX_EPOCH,
+        let attempt = |generation, target, previous| {
+            Intent::unrecorded(order(generation), bundle(target), Some(bundle(previous)), Timestamp::UNIX_EPOCH)
         };
         let mut state = JournalState::default();
-        state.fold(&Record::Applied(Applied { intent: attempt(2, 2, 1), bundle_bytes: 0 }));
+        state.fold(&Record::Applied(Applied { intent: attempt(2, 2, 1), bundle_bytes: 0, at: Timestamp::UNIX_EPOCH }));
         state.fold(&Record::Intent(attempt(3, 3, 2)));
         for current in [2, 3] {
             let kept = kept(&state, Some(bundle(current)), 2);
             assert!(kept.contains(&bundle(2)) && kept.contains(&bundle(3)), "while {current} runs");
         }
+    }
+
+    #[test]
+    fn what_the_newest_pointer_names_stays_whether_or_not_it_ever_ran() {
+        let mut state = JournalState::default();
+        for (generation, target, previous) in [(1, 1, None), (2, 2, Some(1)), (3, 3, Some(2))] {
+            let intent =
+                Intent::unrecorded(order(generation), bundle(target), previous.map(bundle), Timestamp::UNIX_EPOCH);
+            state.fold(&Record::Applied(Applied { intent, bundle_bytes: 0, at: Timestamp::UNIX_EPOCH }));
+        }
+        let seen = schema::Seen { order: order(4), payload: bundle(0), manifest: bundle(0) };
+        let names = |stable, candidate: Option<u64>| {
+            let candidate = candidate.map(bundle);
+            let until = Until { expires: Timestamp::UNIX_EPOCH, stable: bundle(stable), candidate, held: None };
+            Record::Seen { seen, issued: Timestamp::UNIX_EPOCH, until: Some(until) }
+        };
+        state.fold(&names(1, Some(9)));
+        let sorted = |numbers: &[u64]| numbers.iter().map(|number| bundle(*number)).collect::<BTreeSet<_>>();
+        assert_eq!(kept(&state, Some(bundle(3)), 2), sorted(&[3, 2, 1, 9]));
+        state.fold(&names(3, None));
+        assert_eq!(kept(&state, Some(bundle(3)), 2), sorted(&[3, 2]));
     }
 }

@@ -1,10 +1,12 @@
 //! What every step of one app works with: its folder, its journal, its hooks, and those who hear of results.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use follower::Mirrors;
 use schema::ack::{Active, Outcome, Step};
+use schema::name::Label;
+use schema::pointer::{Member, Phase};
 use schema::{Ack, AgentId, App, Digest, Order, Region, Serial, Timestamp};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,9 +16,9 @@ use super::marks::{self, reached};
 use crate::blocking::blocking;
 use crate::config::AppConfig;
 use crate::hook::Setting;
-use crate::journal::{Compaction, Intent, Journal, JournalError, JournalState, Record};
+use crate::journal::{Applied, Compaction, Intent, Journal, JournalError, JournalState, Record};
 use crate::metrics::Metrics;
-use crate::outbox::Delivery;
+use crate::outbox::{Delivery, Errand};
 use crate::rule::Rule;
 use crate::state::AppFolder;
 use crate::tree::{DiskError, failed_at};
@@ -50,6 +52,7 @@ pub(crate) struct Site {
 #[derive(Clone, Debug)]
 pub(crate) struct About {
     pub(crate) agent: AgentId,
+    pub(crate) labels: Arc<BTreeMap<Label, Label>>,
     pub(crate) app: App,
     pub(crate) region: Region,
 }
@@ -58,7 +61,7 @@ pub(crate) struct About {
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     /// To be sent.
-    pub(crate) outbox: mpsc::UnboundedSender<Delivery>,
+    pub(crate) outbox: mpsc::UnboundedSender<Errand>,
     /// Who is to hear of the answers to them.
     pub(crate) answered: mpsc::UnboundedSender<Ack>,
     /// Somebody in the same process who listens in.
@@ -108,6 +111,13 @@ pub(crate) struct Verdict {
     pub(crate) bundle_bytes: u64,
 }
 
+impl About {
+    /// The agent as waves see it.
+    pub(crate) fn member(&self) -> Member<'_> {
+        Member { agent: &self.agent, labels: &self.labels }
+    }
+}
+
 impl Site {
     /// Counts a refusal of something that was offered to this app.
     pub(crate) fn refused(&self, rule: Option<Rule>) {
@@ -123,6 +133,16 @@ impl Verdict {
         let Order { epoch, generation, serial: _ } = intent.order;
         let active = Some(Active { digest: intent.target, epoch, generation });
         Verdict { outcome: Outcome::Applied, active, step: None, reason: None, bundle_bytes }
+    }
+
+    /// Generations in a row that a hook refused after it, `before` of them before it. What was only to be got ready, or
+    /// missed its confirmation, says nothing about that.
+    fn failures(&self, before: u32) -> u32 {
+        match (self.outcome, self.step) {
+            (Outcome::Applied, _) => 0,
+            (Outcome::Failed, Some(Step::Check | Step::Reload | Step::Probe)) => before.saturating_add(1),
+            _ => before,
+        }
     }
 }
 
@@ -164,9 +184,15 @@ impl Host {
         known.unwrap_or(Active { digest, epoch: otherwise.epoch, generation: otherwise.generation })
     }
 
-    /// What a hook is told about the tree of `digest`.
+    /// The attempt as a switch that happens now.
+    pub(crate) fn applied(&self, intent: Intent) -> Applied {
+        Applied { intent, bundle_bytes: self.moved.of(intent.order), at: self.now() }
+    }
+
+    /// What a hook is told about the tree of `digest`, which it is to run with.
     pub(crate) fn setting(&self, order: Order, digest: Digest, previous: Option<Digest>) -> Setting {
         Setting {
+            phase: Phase::Activate,
             app: self.site.about.app.clone(),
             region: self.site.about.region.clone(),
             order,
@@ -178,25 +204,31 @@ impl Host {
 
     /// Makes an ack durable and hands it on.
     pub(crate) async fn tell(&mut self, intent: &Intent, verdict: Verdict) -> Result<(), JournalError> {
-        let ack = self.ack(intent, verdict);
+        self.tell_durably(self.ack(intent, verdict)).await
+    }
+
+    async fn tell_durably(&mut self, ack: Ack) -> Result<(), JournalError> {
         self.ledger.append(Record::Outcome { ack: ack.clone() }).await?;
         reached(marks::RESULT);
         self.site.told.send(ack);
         Ok(())
     }
 
-    /// Tells the last result once more, where something else was told since; nothing where there is none.
+    /// Tells the last word that still stands once more, where something else was told since; nothing where there is none.
     pub(crate) async fn tell_again(&mut self) -> Result<(), JournalError> {
-        let Some(result) = self.ledger.state().settled.clone() else { return Ok(()) };
-        let Ack { epoch, generation, attempted, previous, notified_at, .. } = result;
+        let Some(word) = self.ledger.state().standing().cloned() else { return Ok(()) };
+        let Ack { epoch, generation, attempted, previous, notified_at, failures, .. } = word;
         let order = Order { epoch, generation, serial: Serial::FIRST };
-        let about = Intent { order, target: attempted, previous, notified_at };
-        let Ack { outcome, active, step, reason, bundle_bytes, .. } = result;
-        self.tell(&about, Verdict { outcome, active, step, reason, bundle_bytes }).await
+        let about = Intent::unrecorded(order, attempted, previous, notified_at);
+        let Ack { outcome, active, step, reason, bundle_bytes, .. } = word;
+        let again = self.ack(&about, Verdict { outcome, active, step, reason, bundle_bytes });
+        // It failed once, however often that is told.
+        self.tell_durably(Ack { failures, ..again }).await
     }
 
     /// Makes an ack without remembering it: for when the journal is what cannot be written.
     pub(crate) fn ack(&self, intent: &Intent, verdict: Verdict) -> Ack {
+        let failures = verdict.failures(self.ledger.state().failures);
         let Verdict { outcome, active, step, reason, bundle_bytes } = verdict;
         // The newest counts, so a clock that was set back must not make an ack look older than the one before.
         let before = self.ledger.state().told.as_ref().map(|ack| ack.at.after(MILLISECOND));
@@ -215,8 +247,8 @@ impl Host {
             bundle_bytes,
             step,
             reason,
-            labels: Default::default(),
-            failures: 0,
+            labels: BTreeMap::clone(&self.site.about.labels),
+            failures,
         }
     }
 }
@@ -227,12 +259,31 @@ impl Told {
         if let Some(observer) = &self.observer {
             let _ = observer.send(ack.clone());
         }
-        self.send_again(ack);
+        let _ = self.outbox.send(Errand::Deliver(self.delivery(ack)));
     }
 
     /// Sends what was told before, and not answered.
     pub(crate) fn send_again(&self, ack: Ack) {
-        let _ = self.outbox.send(Delivery { ack, answered: self.answered.clone() });
+        let _ = self.outbox.send(Errand::Redeliver(self.delivery(ack)));
+    }
+
+    fn delivery(&self, ack: Ack) -> Delivery {
+        Delivery { ack, answered: Some(self.answered.clone()) }
+    }
+
+    /// Passes on what an earlier run of the agent said last, to be said again now and then.
+    pub(crate) fn recall(&self, ack: Ack) {
+        let _ = self.outbox.send(Errand::Recall(ack));
+    }
+
+    /// Says that nobody answers any more.
+    pub(crate) fn cut_off(&self) {
+        let _ = self.outbox.send(Errand::CutOff);
+    }
+
+    /// Says that somebody answers again, after nobody did.
+    pub(crate) fn reconnected(&self) {
+        let _ = self.outbox.send(Errand::Reconnected);
     }
 }
 

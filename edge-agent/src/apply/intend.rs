@@ -1,7 +1,7 @@
 //! Second step: what is about to be switched, and from what, durable before the first byte is fetched.
 
 use schema::pointer::Target;
-use schema::{Digest, Order};
+use schema::time::Length;
 
 use super::marks::INTENT;
 use super::{Accepted, Host, Setback};
@@ -15,16 +15,25 @@ pub(crate) struct Intended {
 
 impl Intended {
     /// Records the attempt at `target`, unless the same attempt is on record already.
-    pub(super) async fn record(host: &mut Host, accepted: &Accepted, target: Target) -> Result<Intended, Setback> {
+    pub(super) async fn record(
+        host: &mut Host,
+        accepted: &Accepted,
+        target: Target,
+        confirm_within: Option<Length>,
+    ) -> Result<Intended, Setback> {
         let order = accepted.pointer.order();
         let previous = host.active().await?;
+        let previous = host.ledger.state().way_back(previous, &target.digest);
         let begun = host.ledger.state().intent.filter(|intent| {
-            intent.order.same_generation(order) && (intent.target, intent.previous) == (target.digest, previous)
+            intent.order.same_generation(order)
+                && (intent.target, intent.previous) == (target.digest, previous)
+                && intent.confirm_within == confirm_within
         });
         let intent = match begun {
             Some(intent) => intent,
             None => {
-                let intent = Intended::first_try(order, target, previous, accepted);
+                let (decided_at, notified_at) = (Some(host.now()), accepted.notified_at);
+                let intent = Intent { order, target: target.digest, previous, notified_at, decided_at, confirm_within };
                 host.ledger.append(Record::Intent(intent)).await?;
                 intent
             }
@@ -33,7 +42,9 @@ impl Intended {
         Ok(Intended { target, intent })
     }
 
-    fn first_try(order: Order, target: Target, previous: Option<Digest>, accepted: &Accepted) -> Intent {
-        Intent { order, target: target.digest, previous, notified_at: accepted.notified_at }
+    /// An attempt to get `target` ready. It is on no record: nothing is switched, so nothing has to be finished.
+    pub(super) async fn to_prepare(host: &Host, accepted: &Accepted, target: Target) -> Result<Intended, Setback> {
+        let (order, current) = (accepted.pointer.order(), host.active().await?);
+        Ok(Intended { target, intent: Intent::unrecorded(order, target.digest, current, accepted.notified_at) })
     }
 }

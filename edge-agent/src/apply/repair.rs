@@ -55,7 +55,7 @@ pub(crate) async fn repair(
     let check = |bytes: Bytes| describes(bytes, &root, &host.site.about, digest);
     let manifest = vouch::fetch(host, &root, digest, check).await?;
     let order = brought_by(host);
-    let intent = Intent { order, target: digest, previous: None, notified_at: clock() };
+    let intent = Intent::unrecorded(order, digest, None, clock());
     let vouched = Vouched { intent, manifest, root: root.payload_digest() };
     vouched.fetch_and_place(host, overtaken).await?;
     if let Some(reload) = &host.site.hooks.reload

@@ -59,7 +59,12 @@ impl Vouched {
         } else {
             self.fetch_and_place(host, overtaken).await?;
         }
-        Ok(Staged { applied: Applied { intent, bundle_bytes: host.moved.of(intent.order) }, root })
+        Ok(Staged { applied: host.applied(intent), root })
+    }
+
+    /// The bundle as it runs already: it is left as it is.
+    pub(super) fn running(self, host: &Host) -> Staged {
+        Staged { applied: host.applied(self.intent), root: self.root }
     }
 
     /// Fetches and unpacks the bundle, and puts it in the place of whatever has its name.

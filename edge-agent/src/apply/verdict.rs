@@ -1,20 +1,40 @@
-//! What follows when a hook says no: the verdict is durable first, then the way back is taken, then the result is told.
+//! What follows when a hook says no, or when nobody says yes in time: the verdict is durable first, then the way back is taken, then the result is told.
 //!
 //! A crash in between finds the verdict and goes on from there; a bundle that was judged is not tried again for its generation.
 
 use schema::ack::{Outcome, Step};
+use schema::pointer::Target;
 
 use super::host::Verdict;
 use super::setback::{brief, in_one_line};
-use super::{Host, Setback};
+use super::{Accepted, Host, Setback};
 use crate::blocking::blocking;
 use crate::journal::{Bad, Intent, Record};
 use crate::tree::{DiskError, failed_at};
 
 /// Records the verdict and acts on it.
-pub(super) async fn judge(host: &mut Host, bad: Bad) -> Result<(), Setback> {
+pub(crate) async fn judge(host: &mut Host, bad: Bad) -> Result<(), Setback> {
     host.ledger.append(Record::Bad(bad.clone())).await?;
     go_back(host, bad).await
+}
+
+/// Says that `target` is not tried again, because it went from here unconfirmed before.
+///
+/// # Errors
+/// [`Setback::Disk`] and [`Setback::Journal`].
+pub(crate) async fn decline(host: &mut Host, accepted: &Accepted, target: Target) -> Result<(), Setback> {
+    let (order, current) = (accepted.pointer.order(), host.active().await?);
+    let about = Intent::unrecorded(order, target.digest, current, accepted.notified_at);
+    let generation = order.generation;
+    tracing::warn!(%generation, bundle = %target.digest, "Generation {generation} is not tried: nobody confirmed its bundle before");
+    let verdict = Verdict {
+        outcome: Outcome::Failed,
+        active: current.map(|digest| host.as_active(digest, order)),
+        step: Some(Step::Confirm),
+        reason: Some("confirm: nobody confirmed it here before, so it is only taken once it is confirmed".into()),
+        bundle_bytes: 0,
+    };
+    Ok(host.tell(&about, verdict).await?)
 }
 
 /// Switches back to what ran before, if that did not happen yet, lets the service take it up again, and tells the result.

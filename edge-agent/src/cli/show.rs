@@ -3,13 +3,29 @@
 use std::error::Error as _;
 use std::io::{self, Write};
 
-use edge_agent::{AppProof, AppStatus, Condition, Finding, Freshness};
+use edge_agent::journal::Held;
+use edge_agent::{AppProof, AppStatus, Condition, Finding, Freshness, Role};
 use serde::Serialize;
 
 /// What one app runs, and what came of its newest generation.
 pub(super) fn status(out: &mut impl Write, app: &AppStatus) -> io::Result<()> {
     let active = app.active.map_or_else(|| "nothing yet".to_owned(), |digest| digest.short());
-    writeln!(out, "{}: runs {active}", app.app)?;
+    let role = if app.role == Some(Role::Candidate) { ", the candidate" } else { "" };
+    writeln!(out, "{}: runs {active}{role}", app.app)?;
+    if let Some(confirm_by) = app.confirm_by {
+        writeln!(out, "  on trial: goes back by itself unless it is confirmed by {confirm_by}")?;
+    }
+    if let Some(prepared) = app.prepared {
+        writeln!(out, "  prepared: {}", prepared.short())?;
+    }
+    match app.held {
+        Some(Held::Frozen) => writeln!(out, "  FROZEN: everybody stays on what they run")?,
+        Some(Held::Quarantined) => writeln!(out, "  QUARANTINED: this agent stays on what it runs")?,
+        None => {}
+    }
+    if app.failures > 0 {
+        writeln!(out, "  hooks refused {} generations in a row", app.failures)?;
+    }
     if let Some(told) = &app.told {
         let step = told.step.map(|step| format!(" at {step}")).unwrap_or_default();
         let answered = if app.unanswered == 0 { "" } else { ", not answered yet" };

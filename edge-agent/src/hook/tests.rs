@@ -3,6 +3,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use schema::pointer::Phase;
+
 use super::*;
 
 fn hook(words: &[&str], timeout: Duration) -> Hook {
@@ -16,6 +18,7 @@ fn shell(script: &str) -> Hook {
 
 fn setting(dir: &Path) -> Setting {
     Setting {
+        phase: Phase::Activate,
         app: "edge-proxy".parse().expect("a name"),
         region: "eu-west".parse().expect("a name"),
         order: Order::FIRST,

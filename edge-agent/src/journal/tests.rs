@@ -1,10 +1,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use schema::ack::{Active, Outcome, Step};
+use schema::time::Length;
 use schema::{Ack, Digest, Epoch, Generation, Order, Seen, Serial, Timestamp};
 use tempfile::TempDir;
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use super::*;
 
@@ -52,21 +54,32 @@ fn seen(generation: u64) -> Record {
 }
 
 fn intent(generation: u64, target: u64) -> Intent {
-    Intent { order: order(generation), target: bundle(target), previous: None, notified_at: at(1) }
+    Intent::unrecorded(order(generation), bundle(target), None, at(1))
 }
 
 fn record() -> impl Strategy<Value = Record> {
     let step = prop_oneof![Just(Step::Fetch), Just(Step::Check), Just(Step::Probe)];
-    let outcome =
-        prop_oneof![Just(Outcome::Applied), Just(Outcome::Refused), Just(Outcome::Failed), Just(Outcome::Stale)];
-    (0_u8..6, 1_u64..5, 0_u64..4, step, outcome).prop_map(|(kind, generation, target, step, outcome)| {
-        let applied = Applied { intent: intent(generation, target), bundle_bytes: 7 };
+    let outcome = prop_oneof![
+        Just(Outcome::Applied),
+        Just(Outcome::Refused),
+        Just(Outcome::Failed),
+        Just(Outcome::Stale),
+        Just(Outcome::Prepared),
+        Just(Outcome::Unprepared)
+    ];
+    (0_u8..8, 1_u64..5, 0_u64..4, step, outcome).prop_map(|(kind, generation, target, step, outcome)| {
+        let applied = Applied { intent: intent(generation, target), bundle_bytes: 7, at: at(3) };
         match kind {
             0 => seen(generation),
             1 => Record::Intent(applied.intent),
             2 => Record::Applied(applied),
             3 => Record::Bad(Bad { applied, step, reason: "it said\nno\0".into() }),
-            4 => Record::Outcome { ack: ack(generation, target, outcome, Some(step)) },
+            4 => Record::Confirmed { digest: bundle(target) },
+            5 => {
+                let intent = Intent { confirm_within: Some(Length(Duration::from_secs(5))), ..applied.intent };
+                Record::Applied(Applied { intent, ..applied })
+            }
+            6 => Record::Outcome { ack: ack(generation, target, outcome, Some(step)) },
             _ => Record::Acked { epoch: Epoch::FIRST, generation: Generation::new(generation), at: at(2) },
         }
     })

@@ -1,28 +1,18 @@
 //! What a keeper does between two waits.
 
-use schema::Digest;
-use schema::ack::{Outcome, Step};
-use schema::cycle::Stale;
+use std::time::Duration;
+
 use schema::pointer::Target;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::Keeper;
 use super::observe::Meanwhile;
-use crate::apply::{self, Accepted, Activated, Host, Setback, Verdict, brief, clock, in_one_line};
+use super::{Keeper, until};
+use crate::apply::{self, Activated, Attempt, Host, Setback};
 use crate::blocking::blocking;
-use crate::decide::{self, Next, Report, Situation, Source};
-use crate::journal::{Applied, Intent, JournalError};
-use crate::rule::Rule;
+use crate::decide::{self, Next, Situation, Source};
+use crate::journal::{JournalError, Record};
 use crate::tree::failed_at;
-
-/// What came of one look.
-enum Looked {
-    /// Something was done: look again.
-    Acted,
-    /// There is nothing to do.
-    Idle,
-}
 
 impl Keeper {
     /// Does what there is to do, until nothing is left or something must be left alone for a while; says when to look again.
@@ -31,25 +21,28 @@ impl Keeper {
             if let Some(until) = self.resting_until.filter(|until| Instant::now() < *until) {
                 return Ok(Some(until));
             }
-            match self.look(host).await {
-                Ok(Looked::Acted) => {
+            let mut next = None;
+            match self.look(host, &mut next).await {
+                Ok(()) if matches!(next, Some(Next::Nothing | Next::Hold(_))) => return Ok(self.due(host)),
+                Ok(()) => {
                     self.backoff.forget();
                     self.resting_until = None;
                 }
-                Ok(Looked::Idle) => return Ok(self.expiry(host)),
                 Err(Setback::Journal(error)) => return Err(error),
                 Err(Setback::Shutdown) => return Ok(None),
                 Err(setback) => {
-                    self.resting_until = Some(Instant::now() + self.backoff.failed());
-                    self.report(host, &setback).await?;
+                    let rested = Instant::now() + self.backoff.failed();
+                    // However badly it goes, a trial ends in time.
+                    self.resting_until = Some(self.trial_over(host).map_or(rested, |over| over.min(rested)));
+                    self.report(host, &setback, next.as_ref()).await?;
                 }
             }
         }
         Ok(None)
     }
 
-    /// Decides once, and acts on it.
-    async fn look(&mut self, host: &mut Host) -> Result<Looked, Setback> {
+    /// Decides once, and acts on it; `decided` says what it was.
+    async fn look(&mut self, host: &mut Host, decided: &mut Option<Next>) -> Result<(), Setback> {
         let root = host.site.trust.newest();
         if self.pointer.take_if(|accepted| !accepted.is_vouched_for(&root)).is_some() {
             warn!(
@@ -57,12 +50,12 @@ impl Keeper {
                 "Trust root {} no longer knows who signed the pointer; a newer one is awaited", root.version
             );
         }
-        match self.decide(host).await? {
-            Next::Nothing | Next::Hold(_) => return Ok(Looked::Idle),
+        let next = decided.insert(self.decide(host).await?).clone();
+        match next {
+            Next::Nothing | Next::Hold(_) => {}
             Next::Report(report) => self.tell(host, report).await?,
             Next::FinishSwitch(intent) => {
-                let applied = Applied { intent, bundle_bytes: host.moved.of(intent.order) };
-                apply::finish_switch(host, applied).await?.prove(host).await?;
+                apply::finish_switch(host, host.applied(intent)).await?.prove(host).await?;
                 host.collect().await;
             }
             Next::RunHooks(applied) => {
@@ -70,30 +63,58 @@ impl Keeper {
                 host.collect().await;
             }
             Next::Return(bad) => apply::go_back(host, bad).await?,
-            Next::Apply(target, source) => self.apply(host, target, source).await?,
+            Next::GiveUp(bad) => apply::judge(host, bad).await?,
+            Next::Confirm(digest) => {
+                host.ledger.append(Record::Confirmed { digest }).await?;
+                info!(bundle = %digest, "What ran on trial may stay");
+            }
+            Next::Apply(target, source) => {
+                self.fetching(host, Doing::Apply(Attempt { target, source, confirm_within: None })).await?;
+            }
+            Next::Try(target, source, within) => {
+                self.fetching(host, Doing::Apply(Attempt { target, source, confirm_within: Some(within) })).await?;
+            }
+            Next::Prepare(target, source) => self.fetching(host, Doing::Prepare(target, source)).await?,
+            Next::Decline(target) => apply::decline(host, &self.in_hand(), target).await?,
+            Next::Foresee(target, step) => apply::foresee(host, &self.in_hand(), target, step).await?,
         }
-        Ok(Looked::Acted)
+        Ok(())
     }
 
-    /// Applies `target`, and goes on following while its bundle is fetched.
-    async fn apply(&mut self, host: &mut Host, target: Target, source: Source) -> Result<(), Setback> {
-        let accepted = self.pointer.clone().expect("without a pointer there is nothing to apply");
-        let mut meanwhile = Meanwhile::new(self.ear(host), target.digest);
-        let applied = apply::apply(host, &accepted, target, source, meanwhile.overtaken()).await;
+    /// Does what may take a download, and goes on following meanwhile. A trial whose time is over does not wait for it.
+    async fn fetching(&mut self, host: &mut Host, doing: Doing) -> Result<(), Setback> {
+        let (accepted, over) = (self.in_hand(), self.trial_over(host));
+        let runs = host.active().await?;
+        let mut meanwhile = Meanwhile::new(self.ear(host), doing.target().digest, runs);
+        let overtaken = async {
+            tokio::select! {
+                () = meanwhile.overtaken() => {}
+                () = until(over) => {}
+            }
+        };
+        let done = match doing {
+            Doing::Apply(attempt) => apply::apply(host, &accepted, attempt, overtaken).await,
+            Doing::Prepare(target, source) => apply::prepare(host, &accepted, target, source, overtaken).await,
+        };
         if let Some((newer, succession)) = meanwhile.heard {
             self.accept(host, newer, succession).await?;
         }
-        match applied {
+        match done {
             Ok(()) => host.collect().await,
             Err(Setback::Overtaken) => {
-                info!("A newer pointer or trust root came while a bundle was fetched: decided anew")
+                info!("Something else is to be done since a bundle is fetched: decided anew")
             }
             Err(setback) => return Err(setback),
         }
         Ok(())
     }
 
-    async fn decide(&self, host: &Host) -> Result<Next, Setback> {
+    /// The pointer that asks for something.
+    fn in_hand(&self) -> apply::Accepted {
+        self.pointer.clone().expect("without a pointer there is nothing to do for one")
+    }
+
+    async fn decide(&mut self, host: &Host) -> Result<Next, Setback> {
         let folder = host.site.folder.clone();
         let looking = blocking(move || {
             let current = folder.active().map_err(failed_at(&folder.current(), "read"))?;
@@ -102,92 +123,63 @@ impl Keeper {
         });
         let (current, on_disk) = looking.await?;
         let root = host.site.trust.newest();
-        let next = decide::next(&Situation {
+        self.watch(host);
+        let situation = Situation {
             journal: host.ledger.state(),
             current,
             on_disk: &on_disk,
             pointer: self.pointer.as_ref().map(|accepted| &accepted.pointer),
             root: &root,
-            agent: &host.site.about.agent,
+            member: host.site.about.member(),
             now: host.now(),
-        });
+            watched: self.watched(),
+        };
+        let next = decide::next(&situation);
+        self.turn = decide::again_in(&situation).map(|left| Instant::now() + left + TICK);
         debug!(?next, "Decided");
         Ok(next)
     }
 
-    /// Tells that the pointer or the root expired, or that both are fresh again.
-    async fn tell(&self, host: &mut Host, report: Report) -> Result<(), Setback> {
-        if let Report::Stale(stale) = report {
-            return self.tell_stale(host, stale).await;
+    /// When to look again though nothing is heard.
+    fn due(&self, host: &Host) -> Option<Instant> {
+        self.expiry(host).into_iter().chain(self.turn).min()
+    }
+
+    /// Takes note of a trial that began, or began anew.
+    fn watch(&mut self, host: &Host) {
+        let since = host.ledger.state().trial.map(|trial| trial.since);
+        if self.watching.map(|(trial, _)| trial) != since {
+            self.watching = since.map(|since| (since, Instant::now()));
         }
-        info!("Fresh again: what was told before it was stale is told anew");
-        Ok(host.tell_again().await?)
     }
 
-    async fn tell_stale(&self, host: &mut Host, stale: Stale) -> Result<(), Setback> {
-        let current = host.active().await?;
-        let Some(about) = self.asked(host, current) else { return Ok(()) };
-        warn!("STALE: {stale}; nothing new is applied, nothing is removed");
-        let active = current.map(|digest| host.as_active(digest, about.order));
-        let reason = Some(stale.to_string().into());
-        let verdict = Verdict { outcome: Outcome::Stale, active, step: None, reason, bundle_bytes: 0 };
-        Ok(host.tell(&about, verdict).await?)
+    fn watched(&self) -> Duration {
+        self.watching.map(|(_, since)| since.elapsed()).unwrap_or_default()
     }
 
-    /// What the newest pointer asks for, be it in hand or only remembered.
-    pub(super) fn asked(&self, host: &Host, current: Option<Digest>) -> Option<Intent> {
-        if let Some(accepted) = &self.pointer {
-            return Some(asked_by(accepted, current));
-        }
-        let state = host.ledger.state();
-        let (seen, until) = state.seen.zip(state.until)?;
-        // When it was in hand nobody remembers; not before it was signed.
-        let notified_at = state.floor.unwrap_or_else(clock);
-        Some(Intent { order: seen.order, target: until.stable, previous: current, notified_at })
-    }
-
-    /// Tells of a setback, once for each generation and reason.
-    async fn report(&mut self, host: &mut Host, setback: &Setback) -> Result<(), JournalError> {
-        host.site.refused(Rule::of_setback(setback));
-        let Some((outcome, step)) = setback.verdict() else { return Ok(()) };
-        let reason = setback.reason(&host.site.folder);
-        let current = host.active().await.ok().flatten();
-        let asked = self.pointer.as_ref().map(|accepted| asked_by(accepted, current));
-        let Some(about) = asked.or(host.ledger.state().intent) else {
-            warn!("Nothing is applied: {}", in_one_line(setback));
-            return Ok(());
-        };
-        let told = host.ledger.state().told_of(about.order);
-        if told.is_some_and(|ack| (ack.outcome, ack.step, ack.reason.as_ref()) == (outcome, Some(step), Some(&reason)))
-        {
-            debug!("Once more: {reason}");
-            return Ok(());
-        }
-        let generation = about.order.generation;
-        warn!(%generation, bundle = %about.target, "Generation {generation} is tried again later: {}", in_one_line(setback));
-        let active = current.map(|digest| host.as_active(digest, about.order));
-        let bundle_bytes = host.moved.of(about.order);
-        host.tell(&about, Verdict { outcome, active, step: Some(step), reason: Some(reason), bundle_bytes }).await
-    }
-
-    /// Tells that the journal cannot be written. Nothing remembers it, so it may be told again.
-    pub(super) fn tell_of_the_journal(&self, host: &Host, error: &JournalError) {
-        let Some(accepted) = &self.pointer else { return };
-        let about = asked_by(accepted, host.ledger.state().active.map(|active| active.digest));
-        let reason = Some(brief(&in_one_line(error), &host.site.folder));
-        let (outcome, step) = (Outcome::Failed, Some(Step::Disk));
-        let active = host.ledger.state().active;
-        host.site.told.send(host.ack(&about, Verdict { outcome, active, step, reason, bundle_bytes: 0 }));
+    /// When the time of the trial at hand will be over, unless there is none or it is over.
+    fn trial_over(&mut self, host: &Host) -> Option<Instant> {
+        self.watch(host);
+        let left = host.ledger.state().trial_left(host.now(), self.watched());
+        left.filter(|left| !left.is_zero()).map(|left| Instant::now() + left + TICK)
     }
 }
 
-/// What a pointer asks for, as an attempt that changes `current`.
-fn asked_by(accepted: &Accepted, current: Option<Digest>) -> Intent {
-    let pointer = &accepted.pointer;
-    Intent {
-        order: pointer.order(),
-        target: pointer.stable.digest,
-        previous: current,
-        notified_at: accepted.notified_at,
+/// What may take a download.
+#[derive(Clone, Copy)]
+enum Doing {
+    Apply(Attempt),
+    Prepare(Target, Source),
+}
+
+impl Doing {
+    fn target(&self) -> Target {
+        match self {
+            Doing::Apply(attempt) => attempt.target,
+            Doing::Prepare(target, _) => *target,
+        }
     }
 }
+
+/// The clock of the runtime may be a little ahead of the host's.
+pub(super) const TICK: Duration = Duration::from_millis(5);

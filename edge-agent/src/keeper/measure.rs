@@ -18,6 +18,16 @@ impl Keeper {
             None => root.is_expired(now) || expires.is_some_and(|expires| now >= expires),
         };
         let active = state.active.map(|active| (active.epoch, active.generation.number()));
-        host.site.metrics.read(&host.site.about.app, Reading { active, expires, stale });
+        host.site.metrics.read(
+            &host.site.about.app,
+            Reading {
+                active,
+                expires,
+                stale,
+                held: state.until.is_some_and(|until| until.held.is_some()),
+                on_trial: state.trial.is_some(),
+                failures: state.failures,
+            },
+        );
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use follower::{Observation, PointerFollower};
 use schema::cycle::{self, NotAccepted};
-use schema::pointer::Member;
 use schema::succession::Refusal;
 use schema::{Digest, Seen, Succession, Timestamp};
 use tracing::{debug, error, info, warn};
@@ -25,6 +24,7 @@ type Heard = (Accepted, Succession);
 pub(super) struct Ear<'a> {
     follower: &'a mut PointerFollower,
     complaint: &'a mut Complaint,
+    connection: &'a mut Connection,
     site: Site,
     /// The newest pointer that was accepted.
     seen: Option<Seen>,
@@ -34,9 +34,26 @@ pub(super) struct Ear<'a> {
     validity: Option<(Timestamp, Timestamp)>,
 }
 
+/// Whether somebody answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Connection {
+    Up,
+    /// Nobody did, when it was tried last.
+    Down,
+}
+
 impl Ear<'_> {
     /// Gives a pointer that is accepted, refuses others, and never takes a missing one for a reason to do anything.
     async fn hear(&mut self, observation: Observation) -> Option<Heard> {
+        let connection = match observation {
+            Observation::Unreachable { .. } => Connection::Down,
+            Observation::Changed { .. } | Observation::Unchanged { .. } | Observation::Absent { .. } => Connection::Up,
+        };
+        match (std::mem::replace(self.connection, connection), connection) {
+            (Connection::Up, Connection::Down) => self.site.told.cut_off(),
+            (Connection::Down, Connection::Up) => self.site.told.reconnected(),
+            _ => {}
+        }
         match observation {
             Observation::Changed { bytes, from } => {
                 let payload = Digest::of(&bytes);
@@ -98,13 +115,15 @@ impl Ear<'_> {
 pub(super) struct Meanwhile<'a> {
     ear: Ear<'a>,
     fetching: Digest,
+    /// What ran when it began.
+    runs: Option<Digest>,
     /// The newest pointer that came; to be accepted when the fetching has ended.
     pub(super) heard: Option<Heard>,
 }
 
 impl<'a> Meanwhile<'a> {
-    pub(super) fn new(ear: Ear<'a>, fetching: Digest) -> Meanwhile<'a> {
-        Meanwhile { ear, fetching, heard: None }
+    pub(super) fn new(ear: Ear<'a>, fetching: Digest, runs: Option<Digest>) -> Meanwhile<'a> {
+        Meanwhile { ear, fetching, runs, heard: None }
     }
 
     /// Ends when a pointer came that asks for something else than what is being fetched.
@@ -116,18 +135,25 @@ impl<'a> Meanwhile<'a> {
             self.ear.follower.accepted();
             self.ear.complaint.settle();
             self.ear.seen = Some(Seen::of(&accepted.pointer));
-            let member =
-                Member { agent: &self.ear.site.about.agent, labels: &std::collections::BTreeMap::new() };
-            let wanted = accepted.pointer.assignment(member, clock()).run.target().map(|target| target.digest);
+            let is_wanted = self.is_wanted_by(&accepted);
             let newest = match self.heard.take() {
                 Some((_, Succession::Newer)) => Succession::Newer,
                 _ => succession,
             };
             self.heard = Some((accepted, newest));
-            if wanted != Some(self.fetching) {
+            if !is_wanted {
                 return;
             }
         }
+    }
+
+    /// Whether a newer pointer has nothing to do that should not wait for what is being fetched.
+    fn is_wanted_by(&self, newer: &Accepted) -> bool {
+        let now = cycle::time(clock(), Some(newer.pointer.issued));
+        let asked = newer.pointer.assignment(self.ear.site.about.member(), now);
+        let run = asked.run.target().map(|target| target.digest);
+        let ready = asked.ready.map(|target| target.digest);
+        run == Some(self.fetching) || (ready == Some(self.fetching) && (run.is_none() || run == self.runs))
     }
 }
 
@@ -147,6 +173,7 @@ impl Keeper {
             validity: in_hand.map(|pointer| (pointer.issued, pointer.expires)),
             follower: &mut self.follower,
             complaint: &mut self.complaint,
+            connection: &mut self.connection,
             site: self.site.clone(),
             seen: state.seen,
             floor: state.floor,

@@ -108,7 +108,7 @@ impl Keeper {
 
     /// Repairs what runs, and goes on following meanwhile: a pointer that asks for something else mends it as well.
     async fn repair(&mut self, host: &mut Host, digest: Digest) -> Result<(), Setback> {
-        let mut meanwhile = Meanwhile::new(self.ear(host), digest);
+        let mut meanwhile = Meanwhile::new(self.ear(host), digest, Some(digest));
         let repaired = apply::repair(host, digest, meanwhile.overtaken()).await;
         if let Some((newer, succession)) = meanwhile.heard {
             self.accept(host, newer, succession).await?;

@@ -20,6 +20,12 @@ pub(crate) struct Reading {
     pub(crate) expires: Option<Timestamp>,
     /// Whether it did, or the trust root: then nothing new is applied.
     pub(crate) stale: bool,
+    /// Whether the newest pointer keeps the agent on what it runs.
+    pub(crate) held: bool,
+    /// Whether what runs waits for a confirmation.
+    pub(crate) on_trial: bool,
+    /// Generations in a row that a hook refused.
+    pub(crate) failures: u32,
 }
 
 /// All of one agent.
@@ -86,6 +92,13 @@ impl fmt::Display for Readings {
             "1 while the newest pointer or the trust root is expired, and nothing new applied.",
             stale,
         )?;
+        let held = gauge(&|reading| Some(u8::from(reading.held).to_string()));
+        let help = "1 while the newest pointer keeps the agent on what it runs: a freeze, or a quarantine.";
+        family("held", "gauge", help, held)?;
+        let on_trial = gauge(&|reading| Some(u8::from(reading.on_trial).to_string()));
+        family("on_trial", "gauge", "1 while what runs goes by itself unless it is confirmed.", on_trial)?;
+        let failures = gauge(&|reading| Some(reading.failures.to_string()));
+        family("hook_failures", "gauge", "Generations in a row that a hook refused.", failures)?;
         let expires = gauge(&|reading| reading.expires.map(seconds));
         let help = "When the newest pointer that was accepted expires, in seconds since 1970.";
         family("pointer_expires_timestamp_seconds", "gauge", help, expires)?;
@@ -109,7 +122,8 @@ mod tests {
         name.parse().expect("a name")
     }
 
-    const NEW: Reading = Reading { active: None, expires: None, stale: false };
+    const NEW: Reading =
+        Reading { active: None, expires: None, stale: false, held: false, on_trial: false, failures: 0 };
 
     #[test]
     fn the_text_is_what_a_collector_reads() {
@@ -117,7 +131,17 @@ mod tests {
         assert_eq!(readings.to_string(), "", "nothing is made up");
         let expires = Some(Timestamp::UNIX_EPOCH.after(Duration::from_millis(1_800_000_000_050)));
         readings.root(3);
-        readings.read(&app("web"), Reading { active: Some((Epoch::new(2), 41)), expires, stale: true });
+        readings.read(
+            &app("web"),
+            Reading {
+                active: Some((Epoch::new(2), 41)),
+                expires,
+                stale: true,
+                held: true,
+                on_trial: true,
+                failures: 2,
+            },
+        );
         readings.read(&app("flags"), NEW);
         readings.refused(Some(&app("web")), Rule::Rollback);
         readings.refused(Some(&app("web")), Rule::Rollback);
@@ -134,12 +158,18 @@ mod tests {
             "driftless_agent_epoch{app=\"web\"} 2",
             "driftless_agent_stale{app=\"flags\"} 0",
             "driftless_agent_stale{app=\"web\"} 1",
+            "driftless_agent_held{app=\"flags\"} 0",
+            "driftless_agent_held{app=\"web\"} 1",
+            "driftless_agent_on_trial{app=\"flags\"} 0",
+            "driftless_agent_on_trial{app=\"web\"} 1",
+            "driftless_agent_hook_failures{app=\"flags\"} 0",
+            "driftless_agent_hook_failures{app=\"web\"} 2",
             "driftless_agent_pointer_expires_timestamp_seconds{app=\"web\"} 1800000000.050",
             "driftless_agent_root_version 3",
         ];
         assert_eq!(samples, expected);
         let declared = readings.to_string().lines().filter(|line| line.starts_with("# TYPE ")).count();
-        assert_eq!(declared, 7, "each family once");
+        assert_eq!(declared, 10, "each family once");
     }
 
     #[test]

@@ -102,13 +102,17 @@ async fn a_freeze_and_a_quarantine_hold_and_their_end_goes_on() {
     let second = world.release(&app(), &[("limits.yaml", "rps: 20\n")]);
     world.point(&app(), |pointer| (pointer.stable, pointer.freeze) = (second, true));
     world.settled().await;
+    assert!(agent.is_quiet());
     let agent_id = world.config.id.clone();
     world.point(&app(), |pointer| pointer.quarantine = vec![agent_id]);
+    // It shows that it could, and stays where it is.
+    let ack = agent.ack().await;
+    assert_eq!((ack.outcome, ack.generation, ack.attempted), (Outcome::Prepared, Generation::new(3), second.digest));
     world.settled().await;
     assert!(agent.is_quiet());
     world.assert_runs(first);
     world.point(&app(), |_| ());
-    agent.applied(4).await;
+    assert_eq!(agent.applied(4).await.bundle_bytes, 0);
     world.assert_runs(second.digest);
     agent.stop().await;
 }
@@ -161,34 +165,5 @@ async fn where_nobody_takes_acks_they_are_dropped_quietly() {
     world.publish(&[("limits.yaml", "rps: 3\n")]);
     agent.applied(3).await;
     assert!(world.status().unanswered < 3);
-    agent.stop().await;
-}
-
-#[tokio::test]
-async fn a_candidate_is_not_looked_at() {
-    let mut world = World::new().await;
-    let first = world.publish(&[("limits.yaml", "rps: 10\n")]);
-    let mut agent = world.start();
-    agent.applied(1).await;
-    let candidate = world.release(&app(), &[("limits.yaml", "rps: 20\n")]);
-    world.point(&app(), |pointer| {
-        pointer.candidate = Some(schema::pointer::Candidate {
-            target: candidate,
-            phase: schema::pointer::Phase::Activate,
-            slice: schema::pointer::Slice {
-                share: schema::pointer::FULL_SHARE,
-                when: Default::default(),
-                not_before: None,
-                confirmed: false,
-            },
-            salt: "s".into(),
-            spread_s: 0,
-            confirm_within_s: 0,
-            also: Vec::new(),
-        });
-    });
-    let ack = agent.ack().await;
-    assert_eq!((ack.generation, ack.outcome), (Generation::new(2), Outcome::Applied));
-    world.assert_runs(first);
     agent.stop().await;
 }

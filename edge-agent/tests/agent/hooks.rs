@@ -25,14 +25,20 @@ impl World {
     }
 
     /// Makes a hook of that name that writes down how it was called, and fails where the tree holds a file `bad`.
-    fn writing_hook(&mut self, name: &str) {
+    pub(crate) fn writing_hook(&mut self, name: &str) {
         let body = "echo \"$DRIFTLESS_GENERATION $DRIFTLESS_DIGEST\" >> \"$0.log\"; ! test -e bad";
         let script = self.script(name, body);
         self.hook(name, &script);
     }
 
+    /// Makes a hook of that name that writes down what it was called for, and fails where the tree holds a file `bad`.
+    pub(crate) fn phase_hook(&mut self, name: &str) {
+        let script = self.script(name, "echo \"$DRIFTLESS_PHASE $DRIFTLESS_GENERATION\" >> \"$0.log\"; ! test -e bad");
+        self.hook(name, &script);
+    }
+
     /// How the hook of that name was called.
-    fn calls(&self, name: &str) -> Vec<String> {
+    pub(crate) fn calls(&self, name: &str) -> Vec<String> {
         let log = fs::read_to_string(self.folder.path().join(format!("{name}.log"))).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
     }

@@ -8,13 +8,16 @@ mod attacks;
 mod command;
 mod faults;
 mod freshness;
+mod heartbeat;
 mod hooks;
 #[cfg(feature = "failpoints")]
 mod kill;
 mod meanwhile;
 mod metrics;
 mod order;
+mod rollout;
 mod scrub;
 mod server;
+mod trial;
 mod trust;
 mod world;

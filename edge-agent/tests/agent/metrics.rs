@@ -11,7 +11,7 @@ const NEW: &[(&str, &str)] = &[("limits.yaml", "rps: 20\n")];
 
 impl World {
     /// Waits until the metrics have a line that `is_it`, and gives its value.
-    async fn metric(&self, name: &str, is_it: impl Fn(f64) -> bool) -> f64 {
+    pub(crate) async fn metric(&self, name: &str, is_it: impl Fn(f64) -> bool) -> f64 {
         let path = self.config.metrics.clone().unwrap_or_else(|| self.config.state.join("metrics.prom"));
         let looking = async {
             loop {

@@ -38,6 +38,8 @@ pub(crate) struct Served {
     pub(crate) stalled: BTreeSet<String>,
     /// Whether everybody who has a pointer is told at once that nothing changed, whatever did.
     pub(crate) frozen: bool,
+    /// Whether it is a server of files like any other: it holds nothing, and takes no acks.
+    pub(crate) plain: bool,
     /// The `If-None-Match` of each long-poll that is held right now.
     pub(crate) parked: Vec<String>,
 }
@@ -56,7 +58,7 @@ impl Served {
 pub(crate) struct Server {
     served: Arc<watch::Sender<Served>>,
     address: SocketAddr,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Server {
@@ -66,7 +68,19 @@ impl Server {
         let served = Arc::new(watch::Sender::new(Served::default()));
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&served)));
-        Server { served, address, _tasks: tasks }
+        Server { served, address, tasks }
+    }
+
+    /// Goes, and all connections with it.
+    pub(crate) async fn stop(&mut self) {
+        self.tasks.shutdown().await;
+        self.change(|served| served.parked.clear());
+    }
+
+    /// Comes again at the same place.
+    pub(crate) async fn start_again(&mut self) {
+        let listener = TcpListener::bind(self.address).await.expect("it was ours");
+        self.tasks.spawn(accept(listener, Arc::clone(&self.served)));
     }
 
     pub(crate) fn url(&self) -> String {
@@ -129,12 +143,17 @@ async fn answer(
     let path = request.uri().path().trim_start_matches('/').to_owned();
     served.send_modify(|served| *served.asked.entry(path.clone()).or_default() += 1);
     if request.method() == Method::POST {
+        if served.borrow().plain {
+            let refused = Response::builder().status(StatusCode::METHOD_NOT_ALLOWED);
+            return Ok(refused.body(Full::default()).expect("no headers"));
+        }
         return Ok(collect(request, &served).await);
     }
     let _ = served.subscribe().wait_for(|served| !served.stalled.contains(&path)).await;
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (known, prefer) = (header("if-none-match"), header("prefer"));
     let etag = |served: &Served| served.etag(&path);
+    let prefer = prefer.filter(|_| !served.borrow().plain);
     let held = known.is_some() && prefer.is_some() && !served.borrow().frozen;
     if held {
         let parked = Parked::new(&served, known.clone().unwrap_or_default());
@@ -193,8 +212,9 @@ impl<'a> Parked<'a> {
 impl Drop for Parked<'_> {
     fn drop(&mut self) {
         self.served.send_modify(|served| {
-            let place = served.parked.iter().position(|etag| *etag == self.etag);
-            served.parked.swap_remove(place.expect("pushed when it was parked"));
+            if let Some(place) = served.parked.iter().position(|etag| *etag == self.etag) {
+                served.parked.swap_remove(place);
+            }
         });
     }
 }
