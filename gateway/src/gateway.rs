@@ -9,6 +9,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use follower::{Mirrors, MirrorsError, Settings};
+use schema::ack::Boot;
 use schema::status::PublisherStatus;
 use store::{OpenError, Store};
 use tokio::net::TcpListener;
@@ -19,9 +20,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::accept;
-use crate::acks::{Answers, Quotas};
+use crate::acks::{Answers, Quotas, Seals};
+use crate::agents::Agents;
 use crate::clock;
 use crate::config::{Config, Entrance, EntranceError, SourceUrl};
+use crate::control::{Beside, Control};
 use crate::entrance::{Door, Keys, RegistryError, RegistryFiles};
 use crate::follow::{self, Asks};
 use crate::health::Subject;
@@ -29,6 +32,7 @@ use crate::http::Service;
 use crate::metrics::Metrics;
 use crate::objects::Objects;
 use crate::pair::Pair;
+use crate::relay::{self, Taken};
 use crate::reload::{self, Looked, Reloaded};
 use crate::report;
 use crate::source::Source;
@@ -110,6 +114,7 @@ impl Gateway {
                 (Source::Upstream(Mirrors::new(bases.clone(), settings)?), Some(demand))
             }
         };
+        let seals = if demand.is_some() { Seals::Kept } else { Seals::Dropped };
         let listen_error = |source| BindError::Listen { address: config.listen, source };
         let listener = accept::listen(config.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
@@ -120,7 +125,8 @@ impl Gateway {
             started: clock::now(),
             begun: Instant::now(),
             objects: Objects::new(Arc::clone(&view), config.limits.blob_cache_bytes),
-            answers: Arc::new(Answers::new(config.limits.ack_agents_max)),
+            boot: Boot::new(fastrand::u128(..)),
+            answers: Arc::new(Answers::new(config.limits.ack_agents_max, seals)),
             door: Door { admit, registry },
             keys: Keys::new(config.limits.ack_agents_max),
             quotas: Quotas::new(config.limits.ack_agents_max, config.limits.connections_per_address),
@@ -128,6 +134,7 @@ impl Gateway {
             view,
             demand,
             publisher,
+            control: None,
             metrics: Metrics::new(),
             closing: CancellationToken::new(),
         };
@@ -143,6 +150,19 @@ impl Gateway {
     pub fn url(&self) -> String {
         let scheme = if self.config.entrance.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
+    }
+
+    /// Lets `control` answer `/v1/control/…`. Without this there is nothing at those paths.
+    #[must_use]
+    pub fn hosting(mut self, control: Arc<dyn Control>) -> Gateway {
+        let service = Arc::get_mut(&mut self.service).expect("nobody shares the service before it runs");
+        service.control = Some(Beside(control));
+        self
+    }
+
+    /// What its agents say, for whoever decides by it.
+    pub fn agents(&self) -> Agents {
+        Agents::new(&self.service.answers, self.service.started)
     }
 
     /// Serves until `shutdown`. Then long-polls are answered at once, other requests have five seconds to end, and who is
@@ -174,8 +194,11 @@ impl Gateway {
                 let following =
                     follow::follow_upstream(mirrors.clone(), view(), poll, pairs.collect(), asks, closing.clone());
                 tasks.spawn(following);
-                let answers = Arc::clone(&service.answers);
-                tasks.spawn(report::run(config.name, mirrors, view(), answers, closing.clone()));
+                let answers = || Arc::clone(&service.answers);
+                let taken = Arc::new(Taken::yes_until_told());
+                let relaying = relay::run(mirrors.clone(), view(), answers(), Arc::clone(&taken), closing.clone());
+                tasks.spawn(relaying);
+                tasks.spawn(report::run(config.name, mirrors, view(), answers(), taken, closing.clone()));
             }
         }
         if let Some(certificates) = &certificates {

@@ -26,6 +26,8 @@ pub(crate) enum Subject {
     Pointer(Pair),
     /// Taking our summary.
     Report,
+    /// Taking what agents say.
+    Relay,
     /// The files of our own certificate, or of those who judge others'.
     Certificates,
     /// The files that list agents.
@@ -39,6 +41,7 @@ impl fmt::Display for Subject {
             Subject::Root => f.write_str("the trust root"),
             Subject::Pointer(pair) => write!(f, "the pointer of {pair}"),
             Subject::Report => f.write_str("reporting upwards"),
+            Subject::Relay => f.write_str("sending upwards what agents say"),
             Subject::Certificates => f.write_str("the files of `tls`, so the ones before are used on"),
             Subject::Registry => f.write_str("the files of `agents`, so the ones before count on"),
         }

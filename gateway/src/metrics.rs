@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::acks::Ledger;
 use crate::clock;
 use crate::view::View;
 
@@ -27,6 +28,7 @@ pub(crate) struct Metrics {
     bytes: Counter,
     acks: Family<AckLabels, Counter>,
     source_errors: Counter,
+    agents: Family<AgentLabels, Gauge>,
     generation: Family<PairLabels, Gauge>,
     issued_ago: Family<PairLabels, Gauge>,
     confirmed_ago: Family<PairLabels, Gauge>,
@@ -52,6 +54,13 @@ struct WhyLabels {
 struct ReloadLabels {
     what: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AgentLabels {
+    app: String,
+    region: String,
+    outcome: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -91,6 +100,7 @@ impl Metrics {
             bytes: Counter::default(),
             acks: Family::default(),
             source_errors: Counter::default(),
+            agents: Family::default(),
             generation: Family::default(),
             issued_ago: Family::default(),
             confirmed_ago: Family::default(),
@@ -116,6 +126,8 @@ impl Metrics {
         registry.register("requests", "Requests answered, by what was asked for and how", self.requests.clone());
         registry.register("answered_bytes", "Bytes of bodies that answers announced", self.bytes.clone());
         registry.register("acks", "Acks, or for a whole batch one, by what became of them", self.acks.clone());
+        let help = "Agents whose own signed words are known here, by what came of the newest generation they spoke of";
+        registry.register("agents", help, self.agents.clone());
         registry.register("source_errors", "Times that the source failed or was refused", self.source_errors.clone());
         registry.register("generation", "Generation of the newest verified pointer", self.generation.clone());
         let help = "Seconds since the newest verified pointer was signed";
@@ -169,11 +181,18 @@ impl Metrics {
         self.acks.get_or_create(&AckLabels { outcome }).inc_by(count as u64);
     }
 
-    /// Everything as text, with `view` as it is now.
-    pub(crate) fn encode(&self, view: &View) -> String {
+    /// Everything as text, with `view` and `ledger` as they are now.
+    pub(crate) fn encode(&self, view: &View, ledger: &Ledger) -> String {
         let now = clock::now();
         self.source_errors.inner().store(view.health.errors(), Ordering::Relaxed);
+        // Outcomes that no agent has any more are gone, too.
+        self.agents.clear();
         for (pair, slot) in view.board.slots() {
+            for (outcome, count) in ledger.outcomes(&pair) {
+                let (app, region) = (pair.app.to_string(), pair.region.to_string());
+                let labels = AgentLabels { app, region, outcome: outcome.to_string() };
+                self.agents.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
             let labels = PairLabels { app: pair.app.to_string(), region: pair.region.to_string() };
             let posted = slot.posted();
             let seconds = |since| i64::try_from(now.since(since).as_secs()).unwrap_or(i64::MAX);

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use schema::status::{RegionSummary, Summary};
+use schema::status::{BelowStatus, RegionSummary, Summary};
 use schema::text::one_line;
 use schema::{AgentId, Timestamp};
 use tokio::time::Instant;
 
-use super::said::REASON_MAX;
 use super::tally::GENERATIONS_MAX;
+use super::word::REASON_MAX;
 use crate::pair::Pair;
 
 /// The newest snapshot of every gateway below.
@@ -36,6 +36,7 @@ struct Kept {
     received: Instant,
     /// Of the body it came in.
     size: usize,
+    relays: u64,
     regions: BTreeMap<Pair, RegionSummary>,
 }
 
@@ -93,7 +94,7 @@ impl Below {
             (Pair { app: count.app, region: count.region }, agents)
         });
         let regions = regions.collect();
-        snapshots.insert(name, Kept { at: summary.at, received: now, size, regions });
+        snapshots.insert(name, Kept { at: summary.at, received: now, size, relays: summary.relays, regions });
         Ok(())
     }
 
@@ -104,6 +105,17 @@ impl Below {
                 summary.merge(theirs);
             }
         }
+    }
+
+    /// Who they are, by their own account.
+    pub(crate) fn status(&self, now: Instant) -> Vec<BelowStatus> {
+        let status = |(name, kept): (&AgentId, &Kept)| BelowStatus {
+            gateway: name.to_string(),
+            at: kept.at,
+            relays: kept.relays,
+            counts: kept.regions.values().fold(0, |sum, agents| sum.saturating_add(agents.known)),
+        };
+        self.live(now).iter().map(status).collect()
     }
 
     /// Without those who fell silent.
@@ -134,7 +146,8 @@ mod tests {
         let Pair { app, region } = pair();
         let agents = RegionSummary { known, ..RegionSummary::default() };
         let at = Timestamp::from_unix_millis(at);
-        let summary = Summary { gateway: gateway.to_owned(), at, relays: 0, regions: vec![RegionCount { app, region, agents }] };
+        let summary =
+            Summary { gateway: gateway.to_owned(), at, relays: 0, regions: vec![RegionCount { app, region, agents }] };
         serde_json::to_vec(&summary).expect("a summary is JSON")
     }
 

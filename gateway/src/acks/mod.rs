@@ -1,18 +1,23 @@
-//! What agents say: counted here, and summed up with what the gateways below counted.
+//! What agents say: counted here by their own signed words, whether they came directly or were sent along by a gateway below;
+//! and summed up with what older gateways below, which send nothing along, counted themselves.
 
 mod below;
 mod ledger;
+mod outbox;
 mod quota;
 mod said;
 mod spread;
 mod tally;
+mod word;
 
 use schema::status::RegionSummary;
 use tokio::time::Instant;
 
 pub(crate) use below::{Below, NotTaken, Snapshot};
-pub(crate) use ledger::{Ledger, Refused, Taken};
+pub(crate) use ledger::{Ledger, Parcel, Refused, Seals, Taken};
+pub(crate) use outbox::Speaker;
 pub(crate) use quota::{Exhausted, Payer, Quotas};
+pub(crate) use tally::Came;
 
 use crate::pair::Pair;
 
@@ -24,8 +29,15 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    pub(crate) fn new(agents_max: usize) -> Answers {
-        Answers { here: Ledger::new(agents_max), below: Below::default() }
+    pub(crate) fn new(agents_max: usize, seals: Seals) -> Answers {
+        Answers { here: Ledger::new(agents_max, seals), below: Below::default() }
+    }
+
+    /// What the gateways below report of agents of `pair` whose words nobody sends along.
+    pub(crate) fn reported(&self, pair: &Pair, now: Instant) -> RegionSummary {
+        let mut summary = RegionSummary::default();
+        self.below.add_to(&mut summary, pair, now);
+        summary
     }
 
     /// What the agents of `pair` said, here and below.

@@ -20,8 +20,12 @@ pub(crate) enum Payer<'a> {
     Agent(&'a AgentId),
     /// A gateway that was shown to be the one.
     Gateway(&'a AgentId),
+    /// A gateway that was shown to be the one, for what its agents say.
+    Relay(&'a AgentId),
     /// Anybody at that address.
     Address(IpAddr),
+    /// Somebody at that address whose token may be a guess.
+    Operator(IpAddr),
 }
 
 /// Says why a request is not let in.
@@ -40,7 +44,9 @@ pub(crate) enum Exhausted {
 pub(crate) struct Quotas {
     agents: Buckets<AgentId>,
     gateways: Buckets<AgentId>,
+    relays: Buckets<AgentId>,
     addresses: Buckets<IpAddr>,
+    guesses: Buckets<IpAddr>,
 }
 
 impl Quotas {
@@ -51,7 +57,9 @@ impl Quotas {
         Quotas {
             agents: Buckets::new(AGENT, agents_max),
             gateways: Buckets::new(GATEWAY, agents_max),
+            relays: Buckets::new(RELAY, agents_max),
             addresses: Buckets::new(address, agents_max),
+            guesses: Buckets::new(GUESS, agents_max),
         }
     }
 
@@ -63,7 +71,20 @@ impl Quotas {
         match payer {
             Payer::Agent(name) => self.agents.take(name, now),
             Payer::Gateway(name) => self.gateways.take(name, now),
+            Payer::Relay(name) => self.relays.take(name, now),
             Payer::Address(address) => self.addresses.take(&address, now),
+            Payer::Operator(address) => self.guesses.take(&address, now),
+        }
+    }
+
+    /// Gives back what `payer` paid for something that turned out to be free.
+    pub(crate) fn give_back(&self, payer: Payer<'_>) {
+        match payer {
+            Payer::Agent(name) => self.agents.give_back(name),
+            Payer::Gateway(name) => self.gateways.give_back(name),
+            Payer::Relay(name) => self.relays.give_back(name),
+            Payer::Address(address) => self.addresses.give_back(&address),
+            Payer::Operator(address) => self.guesses.give_back(&address),
         }
     }
 }
@@ -119,12 +140,23 @@ impl<P: Clone + Eq + Hash> Buckets<P> {
         state.full_at.insert(payer.clone(), now + refill);
         Ok(())
     }
+
+    fn give_back(&self, payer: &P) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(full_at) = state.full_at.get_mut(payer) {
+            *full_at = full_at.saturating_sub(self.rate.refill);
+        }
+    }
 }
 
 /// An agent has one thing to say for each generation. Those of an hour of mending, or of many apps, may come at once.
 const AGENT: Rate = Rate { refill: Duration::from_secs(10), burst: 60 };
 /// A gateway sums up every two seconds.
 const GATEWAY: Rate = Rate { refill: Duration::from_secs(1), burst: 20 };
+/// A gateway sends along what its agents say about twice a second; more where they say much.
+const RELAY: Rate = Rate { refill: Duration::from_millis(200), burst: 100 };
+/// Tokens are too long to be guessed; this keeps logs and threads free of those who try.
+const GUESS: Rate = Rate { refill: Duration::from_secs(5), burst: 20 };
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -168,6 +200,19 @@ mod tests {
         while quotas.take(Payer::Agent(&agent(1)), START).is_ok() {}
         assert_eq!(quotas.take(Payer::Gateway(&agent(1)), START), Ok(()));
         assert_eq!(quotas.take(Payer::Agent(&agent(2)), START), Ok(()));
+    }
+
+    #[test]
+    fn a_wrong_guess_costs_and_a_right_one_does_not() {
+        let quotas = Quotas::new(10, 500);
+        let payer = Payer::Operator(address(1));
+        for _ in 0..1000 {
+            assert_eq!(quotas.take(payer, START), Ok(()));
+            quotas.give_back(payer);
+        }
+        assert_eq!((0..1000).filter(|_| quotas.take(payer, START).is_ok()).count(), 20);
+        assert_eq!(quotas.take(Payer::Operator(address(2)), START), Ok(()));
+        assert_eq!(quotas.take(Payer::Address(address(1)), START), Ok(()));
     }
 
     #[test]

@@ -6,13 +6,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use schema::ack::SignedAck;
 use schema::status::{GenerationSummary, RegionSummary, WorstAgent};
 use schema::{AgentId, Epoch, Generation, Outcome, Timestamp};
 
-use super::said::{GroupKey, Heard, Said, Word};
+use super::said::{Heard, Said};
 use super::spread::Spread;
+use super::word::{GroupKey, Word};
 
 /// How many generations a summary lists, newest first.
 pub(crate) const GENERATIONS_MAX: usize = 32;
@@ -22,7 +23,7 @@ pub(crate) const GENERATIONS_MAX: usize = 32;
 pub(crate) struct Tally {
     agents: HashMap<AgentId, Said>,
     groups: BTreeMap<Reverse<GroupKey>, Group>,
-    /// Agents whose last word is not `applied`, oldest first.
+    /// Agents whose last word is neither `applied` nor `prepared`, oldest first.
     unwell: BTreeSet<(Timestamp, AgentId)>,
 }
 
@@ -31,10 +32,21 @@ pub(crate) struct Tally {
 pub(crate) enum Recorded {
     /// The first word of an agent.
     First,
-    /// Newer than what the agent said before.
+    /// Newer than what the agent said before, and something else.
     Newer,
-    /// What the agent said before, or older; nothing changed.
+    /// Said anew, and what the agent said before; all that changed is when it was last heard.
+    Again,
+    /// What was heard before, or older; nothing changed.
     Known,
+}
+
+/// How a word came here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// From its agent, who is there, then.
+    Directly,
+    /// From a gateway below, which may have kept it for as long as it likes.
+    Relayed,
 }
 
 /// The agents whose newest word is about one bundle of one generation.
@@ -74,31 +86,57 @@ impl Group {
 }
 
 impl Tally {
-    /// Counts `ack`, received at `now`. `issued` is when the pointer of its generation was first signed, where that is known;
-    /// without it no latency is counted.
-    pub(crate) fn record(&mut self, signed: &SignedAck, issued: Option<Timestamp>, now: Timestamp) -> Recorded {
-        let (agent, word) = (&signed.ack.agent, Word::of(signed, issued));
-        if let Some(known) = self.agents.get_mut(agent).filter(|said| said.knows(&word)) {
-            known.heard = now;
+    /// Counts `word`, which came at `now`.
+    pub(super) fn record(&mut self, word: Word, now: Timestamp, came: Came) -> Recorded {
+        let agent = word.agent().clone();
+        if let Some(known) = self.agents.get_mut(&agent).filter(|said| said.knows(&word)) {
+            if came == Came::Directly {
+                known.heard = now;
+            }
             return Recorded::Known;
         }
-        let (said, recorded) = match self.take_back(agent) {
+        let (said, recorded) = match self.take_back(&agent) {
             None => (Said::first(word, now), Recorded::First),
             Some(mut said) => {
                 let recorded = match said.hear(word, now) {
                     Heard::Newer => Recorded::Newer,
-                    Heard::Known => Recorded::Known,
+                    Heard::Again | Heard::Older => Recorded::Again,
                 };
                 (said, recorded)
             }
         };
         let newest = said.newest();
         self.groups.entry(Reverse(newest.group)).or_default().enter(newest);
-        if newest.outcome != Outcome::Applied {
+        if is_unwell(newest) {
             self.unwell.insert((newest.at, agent.clone()));
         }
-        self.agents.insert(agent.clone(), said);
+        self.agents.insert(agent, said);
         recorded
+    }
+
+    /// The newest word of each agent, and when it was last heard, in no order. Costs little: words are shared.
+    pub(super) fn newest(&self) -> impl Iterator<Item = (Arc<Word>, Timestamp)> + '_ {
+        self.agents.values().map(|said| (Arc::clone(said.newest()), said.heard))
+    }
+
+    /// The last words of `agent`, one for each of its last runs; nothing where it is not known.
+    pub(super) fn words(&self, agent: &AgentId) -> &[Arc<Word>] {
+        self.agents.get(agent).map_or(&[], Said::words)
+    }
+
+    /// Agents that were heard at `since` or later.
+    pub(super) fn heard_since(&self, since: Timestamp) -> impl Iterator<Item = &AgentId> {
+        self.agents.iter().filter(move |(_, said)| said.heard >= since).map(|(agent, _)| agent)
+    }
+
+    /// How many agents' newest word has each outcome; nothing for one that no agent has.
+    pub(crate) fn outcomes(&self) -> BTreeMap<Outcome, u64> {
+        let mut outcomes = BTreeMap::new();
+        let counts = self.groups.values().flat_map(|group| &group.counts);
+        for (outcome, count) in counts.filter(|(_, count)| **count > 0) {
+            *outcomes.entry(*outcome).or_default() += count;
+        }
+        outcomes
     }
 
     /// How many agents it knows.
@@ -123,6 +161,11 @@ impl Tally {
         for agent in forgotten {
             self.take_back(&agent);
         }
+    }
+
+    /// Forgets what `agent` said; says whether it had said anything.
+    pub(crate) fn forget(&mut self, agent: &AgentId) -> bool {
+        self.take_back(agent).is_some()
     }
 
     /// All of it, in numbers, and the agents that are worth a look by name.
@@ -158,6 +201,11 @@ impl Tally {
         }
         Some(said)
     }
+}
+
+/// Whether an agent is worth a look.
+fn is_unwell(word: &Word) -> bool {
+    !matches!(word.outcome, Outcome::Applied | Outcome::Prepared)
 }
 
 #[cfg(test)]

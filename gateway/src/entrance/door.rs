@@ -10,6 +10,7 @@ use http::HeaderMap;
 use schema::{AgentId, Timestamp};
 
 use super::admit::Admit;
+use super::keys::Voucher;
 use super::presented::{Bearer, Peer, TokenHash, bearer};
 use super::registry::{Registry, RegistryFiles, Role};
 use crate::reload::Reloaded;
@@ -85,6 +86,21 @@ impl Door {
         }
     }
 
+    /// Whether a request that brings a token for somebody else to judge may come in over the connection of `peer`: a
+    /// certificate is asked for where nothing else would do, and one that was shown has to be good.
+    ///
+    /// # Errors
+    /// [`TurnedAway`].
+    pub(crate) fn admit_bearer_of_other(&self, peer: &Peer) -> Result<(), TurnedAway> {
+        match &peer.certificate {
+            Some(named) if self.admit.by_certificate() => {
+                by_certificate(named.clone()?, self.registry().as_deref()).map(drop)
+            }
+            _ if self.admit == Admit::Certificate => Err(TurnedAway::Nothing),
+            _ => Ok(()),
+        }
+    }
+
     /// Who is registered now, where there is a registry.
     pub(crate) fn registry(&self) -> Option<Arc<Registry>> {
         self.registry.as_ref().map(|registry| registry.now())
@@ -136,6 +152,14 @@ impl Caller {
                 Err(NotTheirs::Name { caller: name.clone(), named: named.clone() })
             }
             Caller::Known(_) | Caller::Anyone(_) => Ok(()),
+        }
+    }
+
+    /// What it says of the key of an agent that it may speak for.
+    pub(crate) fn voucher(&self) -> Voucher {
+        match self {
+            Caller::Known(_) => Voucher::Agent,
+            Caller::Anyone(_) => Voucher::Nobody,
         }
     }
 

@@ -11,7 +11,7 @@ mod registry;
 
 pub use admit::Admit;
 pub(crate) use door::{Caller, Door, NotTheirs, TurnedAway};
-pub(crate) use keys::{Keys, NotItsKey};
-pub(crate) use presented::Peer;
+pub(crate) use keys::{Kept, Keys, NotItsKey, Voucher};
+pub(crate) use presented::{Bearer, Peer, bearer_text};
 pub use registry::RegistryError;
 pub(crate) use registry::RegistryFiles;

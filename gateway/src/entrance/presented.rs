@@ -1,7 +1,7 @@
 //! What a request brings along to say who sends it.
 //!
 //! In: the certificate of its connection, and its `Authorization` lines. Out: a name, or the hash of a token. A token is
-//! hashed where it is read, so that nothing behind this file could log one.
+//! hashed where it is read, so that nothing behind this file could log one; but for those of `/v1/control`, which are passed on.
 
 use std::net::IpAddr;
 
@@ -26,21 +26,30 @@ pub(crate) struct TokenHash(pub(crate) Digest);
 
 /// What stands in `Authorization`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bearer {
-    Token(TokenHash),
+pub(crate) enum Bearer<T> {
+    Token(T),
     /// Something else than one bearer token.
     Unreadable,
     Nothing,
 }
 
 /// Reads the `Authorization` line (RFC 6750). Two of them are none: they might be read differently elsewhere.
-pub(crate) fn bearer(headers: &HeaderMap) -> Bearer {
+pub(crate) fn bearer(headers: &HeaderMap) -> Bearer<TokenHash> {
+    match bearer_text(headers) {
+        Bearer::Token(token) => Bearer::Token(TokenHash(Digest::of(token.as_bytes()))),
+        Bearer::Unreadable => Bearer::Unreadable,
+        Bearer::Nothing => Bearer::Nothing,
+    }
+}
+
+/// The same for a token that is another's to judge.
+pub(crate) fn bearer_text(headers: &HeaderMap) -> Bearer<&str> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let Some(line) = lines.next() else { return Bearer::Nothing };
     let token = line.to_str().ok().and_then(|line| line.split_once(' ')).filter(|_| lines.next().is_none());
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
     match token {
-        Some(token) if !token.is_empty() => Bearer::Token(TokenHash(Digest::of(token.as_bytes()))),
+        Some(token) if !token.is_empty() => Bearer::Token(token),
         _ => Bearer::Unreadable,
     }
 }
@@ -49,7 +58,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Bearer {
 mod tests {
     use super::*;
 
-    fn read(lines: &[&str]) -> Bearer {
+    fn read(lines: &[&str]) -> Bearer<TokenHash> {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(AUTHORIZATION, line.parse().expect("a header value"));

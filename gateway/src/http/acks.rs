@@ -17,9 +17,9 @@ use super::answer::{self, Answer};
 use super::body;
 use super::not_counted::NotCounted;
 use super::service::Service;
-use crate::acks::{Payer, Taken};
+use crate::acks::{Came, Payer, Taken};
 use crate::clock;
-use crate::entrance::Caller;
+use crate::entrance::{Caller, Kept};
 use crate::pair::Pair;
 
 impl Service {
@@ -50,17 +50,22 @@ impl Service {
             Caller::Anyone(address) => Payer::Address(*address),
         };
         self.quotas.take(payer, self.uptime())?;
-        let body = body::read(incoming, AckBatch::max_bytes(&Limits::DEFAULT)).await.map_err(NotCounted::NoBody)?;
+        let body = body::read(incoming, AckBatch::max_bytes(&Limits::DEFAULT)).await;
+        let body = body.map_err(|answer| NotCounted::NoBody(Box::new(answer)))?;
         let batch = self.verify(body).await?;
         caller.may_speak_for(&batch.agent)?;
         let registry = self.door.registry();
-        self.keys.check((&batch.agent, &batch.key), caller, registry.as_deref(), clock::now())?;
+        let kept = self.keys.check((&batch.agent, &batch.key), caller.voucher(), registry.as_deref(), clock::now())?;
+        if kept == Kept::Anew {
+            self.answers.here.forget(&batch.agent);
+        }
         if let Caller::Anyone(_) = caller {
             // That it is the agent is known only now.
             self.quotas.take(Payer::Agent(&batch.agent), self.uptime())?;
         }
-        self.follow_all(&batch).await.map_err(NotCounted::NotKnown)?;
-        self.answers.here.take(&batch.acks, &self.view.board, clock::now()).map_err(NotCounted::Refused)
+        self.follow_all(&batch).await.map_err(|answer| NotCounted::NotKnown(Box::new(answer)))?;
+        let now = clock::now();
+        self.answers.here.take(&batch, &self.view.board, now, Came::Directly).map_err(NotCounted::Refused)
     }
 
     /// Checks every signature of a body, where that keeps nobody else waiting; so many bodies at a time, and no more.
@@ -75,8 +80,7 @@ impl Service {
     /// Sees to it that every pointer of the batch that exists is followed: after a restart an agent may answer before anyone
     /// asked for its pointer, and what it says must not be lost.
     async fn follow_all(&self, batch: &AckBatch) -> Result<(), Answer> {
-        let acks = batch.acks.iter().map(|signed| &signed.ack);
-        let pairs: BTreeSet<Pair> = acks.map(|ack| Pair { app: ack.app.clone(), region: ack.region.clone() }).collect();
+        let pairs: BTreeSet<Pair> = pairs_of(batch).collect();
         let following = async {
             for pair in pairs {
                 match self.slot(pair).await {
@@ -94,6 +98,11 @@ impl Service {
     }
 }
 
+/// What a batch is about; each as often as it occurs.
+pub(super) fn pairs_of(batch: &AckBatch) -> impl Iterator<Item = Pair> {
+    batch.acks.iter().map(|signed| Pair { app: signed.ack.app.clone(), region: signed.ack.region.clone() })
+}
+
 /// Less than agents wait for the head of an answer.
-const FOLLOW_WITHIN: Duration = Duration::from_secs(8);
-const VERIFY_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const FOLLOW_WITHIN: Duration = Duration::from_secs(8);
+pub(super) const VERIFY_WITHIN: Duration = Duration::from_secs(5);

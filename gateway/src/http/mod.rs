@@ -5,6 +5,7 @@
 mod acks;
 mod answer;
 mod body;
+mod control;
 mod etag;
 mod not_counted;
 mod object;
@@ -12,6 +13,7 @@ mod parked;
 mod pointer;
 mod prefer;
 mod range;
+mod relay;
 mod route;
 mod service;
 mod status;

@@ -10,19 +10,20 @@ use super::turned;
 use crate::acks::{Exhausted, Refused};
 use crate::causes::in_one_line;
 use crate::entrance::{NotItsKey, NotTheirs};
+use crate::pair::Pair;
 
 /// Why a batch is not counted, in the order in which that is found out.
 pub(super) enum NotCounted {
     NotTheirs(NotTheirs),
     Exhausted(Exhausted),
     /// The body did not come, or not all of it.
-    NoBody(Answer),
+    NoBody(Box<Answer>),
     /// So many signatures are being checked that this one would have to wait for too long.
     Busy,
     Invalid(InvalidAcks),
     NotItsKey(NotItsKey),
     /// Whether there is a pointer that it is about is not known.
-    NotKnown(Answer),
+    NotKnown(Box<Answer>),
     Refused(Refused),
 }
 
@@ -43,11 +44,26 @@ impl NotCounted {
         }
     }
 
+    /// Of an ack that was relayed: a pointer that it is about could not be asked for yet.
+    pub(super) fn not_known_yet(pair: &Pair) -> NotCounted {
+        let error = format!("whether there is a pointer of {pair} is not known yet");
+        NotCounted::NotKnown(Box::new(come_back(&error, "send it again in a moment", 1)))
+    }
+
+    /// Whether the same may be counted when it is sent again.
+    pub(super) fn may_count_later(&self) -> bool {
+        match self {
+            NotCounted::Exhausted(_) | NotCounted::Busy | NotCounted::NotKnown(_) | NotCounted::Refused(_) => true,
+            NotCounted::NotItsKey(wrong) => *wrong == NotItsKey::Full,
+            NotCounted::NotTheirs(_) | NotCounted::NoBody(_) | NotCounted::Invalid(_) => false,
+        }
+    }
+
     pub(super) fn into_answer(self) -> Answer {
         match self {
             NotCounted::NotTheirs(wrong) => turned::not_theirs(&wrong),
             NotCounted::Exhausted(exhausted) => turned::exhausted(exhausted),
-            NotCounted::NoBody(answer) | NotCounted::NotKnown(answer) => answer,
+            NotCounted::NoBody(answer) | NotCounted::NotKnown(answer) => *answer,
             NotCounted::Busy => come_back("too many acks came at once", "send it again in a moment", 1),
             NotCounted::Invalid(error) => {
                 let hint = match error {

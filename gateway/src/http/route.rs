@@ -12,7 +12,10 @@ pub(super) enum Route {
     /// Any other object of a store; it never changes.
     Object(StorePath),
     Acks,
+    Relay,
     Summaries,
+    /// What comes after `/v1/control/`.
+    Control(String),
     Status,
     Alive,
     Ready,
@@ -25,11 +28,13 @@ impl Route {
     pub(super) fn of(path: &str) -> Route {
         match path {
             "/v1/acks" => Route::Acks,
+            "/v1/acks/relay" => Route::Relay,
             "/v1/summaries" => Route::Summaries,
             "/v1/status" => Route::Status,
             "/healthz" => Route::Alive,
             "/readyz" => Route::Ready,
             "/metrics" => Route::Metrics,
+            _ if let Some(call) = path.strip_prefix("/v1/control/") => Route::Control(call.to_owned()),
             _ => match path.strip_prefix('/').and_then(|path| path.parse().ok()) {
                 Some(StorePath::Pointer { app, region }) => Route::Pointer(Pair { app, region }),
                 Some(object) => Route::Object(object),
@@ -42,7 +47,8 @@ impl Route {
     pub(super) fn admits(&self, method: &Method) -> Result<(), &'static str> {
         let (admitted, allow) = match self {
             Route::Nothing => (true, ""),
-            Route::Acks | Route::Summaries => (method == Method::POST, "POST"),
+            Route::Control(_) => (matches!(*method, Method::GET | Method::POST), "GET, POST"),
+            Route::Acks | Route::Relay | Route::Summaries => (method == Method::POST, "POST"),
             _ => (matches!(*method, Method::GET | Method::HEAD), "GET, HEAD"),
         };
         if admitted { Ok(()) } else { Err(allow) }
@@ -59,7 +65,9 @@ impl Route {
             Route::Pointer(_) => "pointer",
             Route::Object(_) => "object",
             Route::Acks => "acks",
+            Route::Relay => "relay",
             Route::Summaries => "summaries",
+            Route::Control(_) => "control",
             Route::Status => "status",
             Route::Alive | Route::Ready => "health",
             Route::Metrics => "metrics",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::header::{ALLOW, CONTENT_LENGTH};
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
+use schema::ack::Boot;
 use schema::status::PublisherStatus;
 use schema::{AgentId, Timestamp};
 use tokio::sync::{Semaphore, watch};
@@ -20,6 +21,7 @@ use crate::acks::{Answers, Quotas};
 use crate::board::Slot;
 use crate::clock;
 use crate::config::Limits;
+use crate::control::Beside;
 use crate::entrance::{Caller, Door, Keys, Peer};
 use crate::follow::{Asked, Demand};
 use crate::health::Subject;
@@ -35,6 +37,8 @@ pub(crate) struct Service {
     pub(crate) limits: Limits,
     pub(crate) started: Timestamp,
     pub(crate) begun: Instant,
+    /// This run, so that gateways below see when there is another one.
+    pub(crate) boot: Boot,
     pub(crate) view: Arc<View>,
     pub(crate) objects: Objects,
     pub(crate) answers: Arc<Answers>,
@@ -49,6 +53,8 @@ pub(crate) struct Service {
     /// Whom to ask for a pointer that is not on the board; nobody where the source is a store.
     pub(crate) demand: Option<Demand>,
     pub(crate) publisher: Option<watch::Receiver<PublisherStatus>>,
+    /// What is hosted for a publisher beside this gateway.
+    pub(crate) control: Option<Beside>,
     pub(crate) metrics: Metrics,
     /// Cancelled when this gateway goes away.
     pub(crate) closing: CancellationToken,
@@ -59,9 +65,13 @@ impl Service {
     pub(crate) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Result<Answer, Infallible> {
         let route = Route::of(request.uri().path());
         let (class, head) = (route.class(), request.method() == Method::HEAD);
-        let answer = match self.door.admit(peer, request.headers(), clock::now()) {
-            Ok(caller) => self.dispatch(route, &caller, request).await,
-            Err(_) if route.is_open() => self.dispatch(route, &Caller::Anyone(peer.address), request).await,
+        let admitted = match &route {
+            Route::Control(_) => self.door.admit_bearer_of_other(peer).map(|()| Caller::Anyone(peer.address)),
+            _ => self.door.admit(peer, request.headers(), clock::now()),
+        };
+        let answer = match admitted {
+            Ok(caller) => self.dispatch(route, peer, &caller, request).await,
+            Err(_) if route.is_open() => self.dispatch(route, peer, &Caller::Anyone(peer.address), request).await,
             Err(turned_away) => {
                 self.metrics.refused("credentials");
                 turned::away(&turned_away, self.door.admit)
@@ -73,7 +83,7 @@ impl Service {
         Ok(answer)
     }
 
-    async fn dispatch(&self, route: Route, caller: &Caller, request: Request<Incoming>) -> Answer {
+    async fn dispatch(&self, route: Route, peer: &Peer, caller: &Caller, request: Request<Incoming>) -> Answer {
         if let Err(allow) = route.admits(request.method()) {
             let error = format!("`{}` takes no such method", request.uri().path().escape_debug());
             let mut answer = answer::problem(StatusCode::METHOD_NOT_ALLOWED, &error, &format!("use {allow}"));
@@ -84,11 +94,16 @@ impl Service {
             Route::Pointer(pair) => self.pointer(pair, request.headers()).await,
             Route::Object(path) => self.object(path, request.method(), request.headers()).await,
             Route::Acks => self.acks(caller, request.into_body()).await,
+            Route::Relay => self.relay(caller, request.into_body()).await,
             Route::Summaries => self.summaries(caller, request.into_body()).await,
+            Route::Control(path) => self.control(peer, path, request).await,
             Route::Status => self.status(request.uri().query()),
             Route::Alive => self.alive(),
             Route::Ready => self.ready(),
-            Route::Metrics => answer::bytes(StatusCode::OK, METRICS, self.metrics.encode(&self.view).into()),
+            Route::Metrics => {
+                let text = self.metrics.encode(&self.view, &self.answers.here);
+                answer::bytes(StatusCode::OK, METRICS, text.into())
+            }
             Route::Nothing => {
                 let hint = "see /v1/status, or ask for a store path like /v1/apps/<app>/regions/<region>/pointer";
                 answer::problem(StatusCode::NOT_FOUND, "there is nothing at this path", hint)

@@ -48,7 +48,7 @@ impl Service {
             connections: self.metrics.connections(),
             parked: self.metrics.parked_now(),
             publisher: self.publisher.as_ref().map(|publisher| publisher.borrow().clone()),
-            below: Vec::new(),
+            below: self.answers.below.status(Instant::now()),
             regions: regions.collect(),
         };
         answer::json(StatusCode::OK, &status)

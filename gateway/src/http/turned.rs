@@ -84,5 +84,16 @@ pub(super) fn exhausted(exhausted: Exhausted) -> Answer {
     }
 }
 
+/// To an address from which too many tokens came that nobody has.
+pub(super) fn too_many_guesses(exhausted: Exhausted) -> Answer {
+    let error = "too many tokens that nobody has came from this address";
+    match exhausted {
+        Exhausted::Payer { retry_after } => {
+            answer::busy(StatusCode::TOO_MANY_REQUESTS, error, "mend the token's file, then wait", retry_after)
+        }
+        Exhausted::Everyone => answer::busy(StatusCode::SERVICE_UNAVAILABLE, error, "wait", Duration::from_secs(60)),
+    }
+}
+
 /// Where more speak than there is memory for.
 pub(super) const FULL: &str = "raise `ack_agents_max`, or spread the agents over more gateways";

@@ -82,3 +82,28 @@ async fn without_a_manifest_there_is_no_bundle() {
     let unknown = StorePath::Bundle { app, digest: Digest::of(b"unknown") };
     assert!(matches!(objects.find(&unknown).await, Err(Miss::Absent)));
 }
+
+#[test]
+fn a_state_of_a_rollout_is_relayed_in_its_form_whoever_signed_it() {
+    let role = RoleKeys::new(1, vec![SecretKey::generate().public().clone()]).expect("one of one");
+    let root = TrustRoot {
+        version: 1,
+        epoch: Epoch::FIRST,
+        issued: START,
+        expires: START.after(Duration::from_secs(60)),
+        release_floor: 0,
+        revoked: Vec::new(),
+        root: role.clone(),
+        release: role.clone(),
+        pointer: role,
+        pointer_of_region: Default::default(),
+    };
+    let path: StorePath = "v1/apps/edge-proxy/rollouts/0000000001/0000000001".parse().expect("a path");
+    let sealed = Bytes::from_static(include_bytes!("../../../schema/golden/wave/rollout"));
+    assert_eq!(check::check(&path, sealed.clone(), &root).expect("a sealed file"), sealed);
+    let unsealed = sealed.slice(..sealed.len() / 2);
+    let too_long = Bytes::from([&sealed[..], &vec![b'x'; 1 << 20]].concat());
+    for bad in [Bytes::new(), unsealed, too_long] {
+        assert!(check::check(&path, bad, &root).is_err());
+    }
+}

@@ -1,5 +1,6 @@
 //! An agent as far as a gateway knows one: a name, a key, and what it says.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schema::ack::{Boot, SignedAck, Step};
@@ -39,7 +40,7 @@ impl Agent {
             bundle_bytes: 0,
             step: (!applied).then_some(Step::Disk),
             reason: (!applied).then(|| "disk full".into()),
-            labels: Default::default(),
+            labels: BTreeMap::new(),
             failures: 0,
         }
     }
@@ -58,6 +59,11 @@ impl Agent {
 
     pub(crate) fn applied(&mut self, pointer: &Verified<Pointer>) -> Vec<u8> {
         self.says(pointer, Outcome::Applied)
+    }
+
+    /// A body that says `ack`, once more or for the first time.
+    pub(crate) fn again(&mut self, ack: &Ack) -> Vec<u8> {
+        self.seal([ack.clone()])
     }
 
     /// Starts it anew, with the same key.

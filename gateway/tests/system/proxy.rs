@@ -18,6 +18,9 @@ use crate::client::{Client, Reply};
 /// What becomes of an answer to a request for that path.
 type Lie = Box<dyn FnMut(&str, Reply) -> Reply + Send>;
 
+/// With which status a post to that path is refused, if it is.
+type Refusal = Box<dyn Fn(&str) -> Option<u16> + Send>;
+
 /// A proxy in front of an honest gateway.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
@@ -29,6 +32,7 @@ struct Said {
     honest: SocketAddr,
     lie: Mutex<Lie>,
     heads: Mutex<Vec<String>>,
+    refusal: Mutex<Refusal>,
 }
 
 impl Proxy {
@@ -36,7 +40,12 @@ impl Proxy {
     pub(crate) async fn start(honest: SocketAddr, certificate: Option<&Issued>) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let said = Said { honest, lie: Mutex::new(Box::new(|_, reply| reply)), heads: Mutex::default() };
+        let said = Said {
+            honest,
+            lie: Mutex::new(Box::new(|_, reply| reply)),
+            heads: Mutex::default(),
+            refusal: Mutex::new(Box::new(|_| Some(503))),
+        };
         let (said, acceptor) = (Arc::new(said), certificate.map(acceptor));
         let mut task = JoinSet::new();
         let serving = Arc::clone(&said);
@@ -63,6 +72,11 @@ impl Proxy {
     /// From now on answers go through `lie`.
     pub(crate) fn lies(&self, lie: impl FnMut(&str, Reply) -> Reply + Send + 'static) {
         *self.said.lie.lock().expect("no panic") = Box::new(lie);
+    }
+
+    /// From now on what is posted to a path reaches the gateway, unless `refusal` has a status for it. Before, nothing does.
+    pub(crate) fn posts(&self, refusal: impl Fn(&str) -> Option<u16> + Send + 'static) {
+        *self.said.refusal.lock().expect("no panic") = Box::new(refusal);
     }
 
     /// Every head of a request that came.
@@ -96,7 +110,19 @@ impl Said {
             self.heads.lock().expect("no panic").push(head.clone());
             let mut words = head.split(' ');
             let (method, target) = (words.next().expect("a method"), words.next().expect("a path"));
-            let reply = if method == "GET" {
+            let refused = (self.refusal.lock().expect("no panic"))(target);
+            let reply = if method == "POST" && refused.is_none() {
+                let length = |line: &str| line.to_lowercase().strip_prefix("content-length: ")?.trim().parse().ok();
+                let length: usize = head.lines().find_map(length).unwrap_or(0);
+                while unread.len() < length {
+                    if !stream.read_buf(&mut unread).await.is_ok_and(|read| read > 0) {
+                        return;
+                    }
+                }
+                let body: Vec<u8> = unread.drain(..length).collect();
+                let reply = Client::connect(self.honest).await.post(target, &body).await;
+                (self.lie.lock().expect("no panic"))(target, reply)
+            } else if method == "GET" {
                 let held = head
                     .lines()
                     .find_map(|line| line.to_lowercase().strip_prefix("if-none-match: ").map(str::to_owned));
@@ -105,10 +131,10 @@ impl Said {
                 let reply = Client::connect(self.honest).await.get(target, &headers).await;
                 (self.lie.lock().expect("no panic"))(target, reply)
             } else {
-                // Only reports are posted, and nobody waits for them here.
-                Reply { status: 503, headers: Vec::new(), body: Default::default() }
+                Reply { status: refused.unwrap_or(503), headers: Vec::new(), body: Default::default() }
             };
-            let close = method != "GET";
+            // A body that is not read stays in the way.
+            let close = refused.is_some() && method == "POST";
             let mut bytes = format!("HTTP/1.1 {} Whatever\r\n", reply.status);
             for (name, value) in reply.headers.iter().filter(|(name, _)| name != "content-length") {
                 bytes.push_str(&format!("{name}: {value}\r\n"));

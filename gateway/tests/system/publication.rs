@@ -124,6 +124,11 @@ impl Publication {
             withdrawn: Vec::new(),
             cause: None,
         };
+        self.sign(pointer)
+    }
+
+    /// Signs any pointer.
+    pub(crate) fn sign(&self, pointer: Pointer) -> Verified<Pointer> {
         Verified::seal(pointer, &[&self.pointer_key])
     }
 

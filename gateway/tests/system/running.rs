@@ -1,10 +1,13 @@
 //! A gateway that runs for as long as a test needs it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use follower::{BaseUrl, Credentials};
-use gateway::{Config, Gateway, GatewayError, SourceUrl};
+use gateway::{Agents, Config, Control, Gateway, GatewayError, SourceUrl};
+use schema::AgentReport;
 use schema::status::{PublisherStatus, RegionStatus, Status};
 use schema::time::Length;
 use store::StoreUrl;
@@ -14,11 +17,12 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, PATIENCE, Reply};
-use crate::publication::Publication;
+use crate::publication::{Publication, name};
 
 /// A gateway, and the task it runs in.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    pub(crate) agents: Agents,
     pub(crate) shutdown: CancellationToken,
     task: JoinSet<Result<(), GatewayError>>,
 }
@@ -64,11 +68,36 @@ impl Running {
     }
 
     pub(crate) fn beside(config: Config, publisher: Option<watch::Receiver<PublisherStatus>>) -> Running {
-        let gateway = Gateway::bind(config, publisher).expect("a gateway");
-        let (address, shutdown) = (gateway.local_addr(), CancellationToken::new());
+        Running::run(Gateway::bind(config, publisher).expect("a gateway"))
+    }
+
+    /// One with somebody beside it who answers `/v1/control/…`.
+    pub(crate) fn hosting(config: Config, control: Arc<dyn Control>) -> Running {
+        Running::run(Gateway::bind(config, None).expect("a gateway").hosting(control))
+    }
+
+    fn run(gateway: Gateway) -> Running {
+        let (address, agents, shutdown) = (gateway.local_addr(), gateway.agents(), CancellationToken::new());
         let mut task = JoinSet::new();
         task.spawn(gateway.run(shutdown.clone()));
-        Running { address, shutdown, task }
+        Running { address, agents, shutdown, task }
+    }
+
+    /// What is known of the agents of `edge-proxy` in `eu-west`, by name.
+    pub(crate) fn reports(&self) -> BTreeMap<String, AgentReport> {
+        let reports = self.agents.reports(&name("edge-proxy"), &name("eu-west")).into_iter();
+        reports.map(|report| (report.agent.to_string(), report)).collect()
+    }
+
+    /// Waits until what is known of the agents is as wanted.
+    pub(crate) async fn until_reports(&self, what: &str, wanted: impl Fn(&BTreeMap<String, AgentReport>) -> bool) {
+        let mut agents = self.agents.clone();
+        let looking = async {
+            while !wanted(&self.reports()) {
+                agents.changed().await;
+            }
+        };
+        timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("never: {what}: {:?}", self.reports()));
     }
 
     /// Starts a gateway of the store of `publication`, and waits until it has looked.
