@@ -14,6 +14,7 @@
 mod ask;
 mod base_url;
 mod body;
+mod call;
 mod credentials;
 mod download;
 mod exchange;
@@ -39,6 +40,7 @@ mod target;
 
 pub use ask::AskError;
 pub use base_url::{BaseUrl, InvalidBaseUrl, UrlFault};
+pub use call::{Answer, CallError};
 pub use credentials::{CredentialFile, Credentials, CredentialsError};
 pub use download::{DownloadError, Downloaded, Expected};
 pub use failure::{Failure, Failures, Reason};

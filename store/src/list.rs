@@ -1,4 +1,4 @@
-//! Lists what a store has: apps, regions, trust roots, and the history of one region.
+//! Lists what a store has: apps, regions, trust roots, rollouts and their states, and the history of one region.
 //!
 //! In: a folder. Out: the names in it, parsed and sorted. A name that is not ours is passed over with a warning, because
 //! a stray file must not stop a release; a listing that cannot be had is an error, because it must not look empty.
@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use futures_util::TryStreamExt as _;
 use object_store::path::Path;
 use schema::keys::Fingerprint;
+use schema::rollout::RolloutId;
 use schema::{App, Digest, Order, Region, StorePath};
 use tokio::time::timeout;
 use tracing::warn;
@@ -118,6 +119,34 @@ impl Store {
     /// Any that leaves the listing incomplete.
     pub async fn regions(&self, app: &App) -> Result<Vec<Region>, StoreError> {
         self.folders(&StorePath::regions_of(app)).await
+    }
+
+    /// Lists the rollouts of `app`, in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// Any that leaves the listing incomplete.
+    pub async fn rollouts(&self, app: &App) -> Result<Vec<RolloutId>, StoreError> {
+        let mut rollouts: Vec<RolloutId> = self.folders(&StorePath::rollouts_of(app)).await?;
+        // A folder whose number is written otherwise is nothing of ours.
+        rollouts.dedup();
+        Ok(rollouts)
+    }
+
+    /// Lists the numbers of the states that a rollout has been in, in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// Any that leaves the listing incomplete.
+    pub async fn states(&self, app: &App, id: RolloutId) -> Result<Vec<u64>, StoreError> {
+        let mut states = self
+            .names(&StorePath::states_of(app, id), None, |path| match path {
+                StorePath::Rollout { n, .. } => Some(n),
+                _ => None,
+            })
+            .await?;
+        states.sort_unstable();
+        Ok(states)
     }
 
     /// Lists the names of all objects, ours or not, in no order.
