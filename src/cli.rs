@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::exit::{Failure, Outcome};
 use crate::logging::{self, LogFormat};
 use crate::{
-    agent, audit, compile, completions, demo, doctor, gateway, history, init, keys, man, open_files, publisher,
-    rebuild, rollback, status, up,
+    agent, audit, compile, completions, demo, doctor, freeze, gateway, history, init, keys, man, open_files, publisher,
+    quarantine, rebuild, rollback, rollout, status, unfreeze, up,
 };
 
 /// Configuration from a git repository to every server in seconds: signed, staged, proven, reversible
@@ -40,6 +40,10 @@ enum Command {
     Agent(agent::Args),
     Compile(compile::Args),
     Status(status::Args),
+    Rollout(rollout::Args),
+    Freeze(freeze::Args),
+    Unfreeze(unfreeze::Args),
+    Quarantine(quarantine::Args),
     History(history::Args),
     Audit(audit::Args),
     Rollback(rollback::Args),
@@ -87,6 +91,10 @@ impl Command {
             Command::Agent(args) => agent::run(args).await,
             Command::Compile(args) => compile::run(&args),
             Command::Status(args) => status::run(args).await,
+            Command::Rollout(args) => rollout::run(args).await,
+            Command::Freeze(args) => freeze::run(args).await,
+            Command::Unfreeze(args) => unfreeze::run(args).await,
+            Command::Quarantine(args) => quarantine::run(args).await,
             Command::History(args) => history::run(args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Rollback(args) => rollback::run(args).await,
@@ -109,7 +117,8 @@ Exit codes:
   2  usage: the arguments or a configuration file are wrong
   3  refused: a signature, a rule or a guard said no
   4  lost a race: another publisher was first
-  5  unreachable: a store, a gateway or a repository does not answer";
+  5  unreachable: a store, a gateway or a repository does not answer
+  6  timed out: what was waited for did not come in time";
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,8 @@ pub(crate) enum Code {
     LostRace = 4,
     /// A store, a gateway or a repository could not be reached.
     Unreachable = 5,
+    /// What was waited for did not come in the time that was given.
+    TimedOut = 6,
 }
 
 /// What ends a run early: an error, the code it ends with, and what to do about it.
@@ -56,6 +58,11 @@ impl Failure {
         };
         let hint = error.hint();
         Failure { code, error: Box::new(error), hint }
+    }
+
+    /// The code that the run would end with.
+    pub(crate) fn code(&self) -> Code {
+        self.code
     }
 
     /// The error and its causes, in one line.

@@ -2,6 +2,8 @@
 
 use publisher::Publisher;
 use publisher::history::{HistoryRecord, RecordKind, Scope, history};
+use schema::pointer::Cause;
+use schema::text::one_line;
 use schema::{App, CommitId, Digest, Epoch, Generation, Region, Serial, Timestamp};
 use serde::Serialize;
 
@@ -11,7 +13,8 @@ use crate::{out, table};
 
 /// Show the pointers that were published for an app and region, newest first
 ///
-/// Reads the store itself and verifies every record.
+/// Reads the store itself and verifies every record. What is printed as generation, commit or bundle is what
+/// `driftless rollback --to` takes. Where a generation was not simply the next commit, it says who made it, and why.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -50,6 +53,11 @@ struct Row {
     issued: Timestamp,
     expires: Timestamp,
     withdrawn: Vec<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate: Option<Digest>,
+    freeze: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Cause>,
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
@@ -64,8 +72,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
     } else if rows.is_empty() {
         out::talk(&format!("nothing was ever published for {} in {}", args.app, args.region));
     } else {
-        let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
-        out::data(&table::lay_out(&["GENERATION", "SERIAL", "ISSUED", "COMMIT", "DIGEST", "KIND"], &cells));
+        out::data(&lay_out(&rows));
     }
     Ok(())
 }
@@ -86,19 +93,75 @@ impl From<HistoryRecord> for Row {
             issued: record.issued,
             expires: record.expires,
             withdrawn: record.withdrawn,
+            candidate: record.candidate.map(|candidate| candidate.target.digest),
+            freeze: record.freeze,
+            cause: record.cause,
         }
     }
 }
 
+fn lay_out(rows: &[Row]) -> String {
+    let header = ["EPOCH", "GENERATION", "SERIAL", "ISSUED", "COMMIT", "BUNDLE", "KIND", "CANDIDATE", "WHO", "WHY"];
+    let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
+    table::lay_out(&header, &cells)
+}
+
 impl Row {
+    /// Commit and bundle in full, however wide that is: they are there to be copied.
     fn cells(&self) -> Vec<String> {
+        let kind = self.cause.as_ref().map_or_else(|| self.kind.to_owned(), |cause| cause.deed.to_string());
+        let kind = if self.serial == Serial::FIRST { kind } else { self.kind.to_owned() };
+        let (who, why) = self.cause.as_ref().map_or(("", ""), |cause| (&cause.who, &cause.why));
         vec![
+            self.epoch.to_string(),
             self.generation.to_string(),
             self.serial.to_string(),
             self.issued.to_string(),
-            self.commit.short().to_owned(),
-            self.digest.short(),
-            self.kind.to_owned(),
+            self.commit.to_string(),
+            self.digest.to_string(),
+            if self.freeze { format!("{kind}, frozen") } else { kind },
+            self.candidate.as_ref().map(Digest::short).unwrap_or_default(),
+            one_line(who, WHO_MAX_CHARS),
+            one_line(why, Cause::WHY_MAX),
         ]
+    }
+}
+
+const WHO_MAX_CHARS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use schema::pointer::Deed;
+
+    use super::*;
+
+    #[test]
+    fn a48_every_id_is_whole_and_no_reason_moves_a_cursor() {
+        let row = |generation, cause| Row {
+            epoch: Epoch::FIRST,
+            generation: Generation::new(generation),
+            serial: Serial::FIRST,
+            kind: "publish",
+            digest: Digest::of(b"a"),
+            commit: "c".repeat(40).parse().expect("a commit"),
+            issued: Timestamp::UNIX_EPOCH,
+            expires: Timestamp::UNIX_EPOCH,
+            withdrawn: Vec::new(),
+            candidate: None,
+            freeze: generation == 2,
+            cause,
+        };
+        let hostile = Cause { who: "al\u{1b}[2Jice".into(), deed: Deed::Freeze, why: "fire\nFAKE LINE\u{202e}".into() };
+        let text = lay_out(&[row(2, Some(hostile)), row(1, None)]);
+        let expected = format!(
+            "EPOCH  GENERATION  SERIAL  ISSUED                    {:<40}  {:<64}  KIND            CANDIDATE  WHO        WHY\n\
+             1      2           1       1970-01-01T00:00:00.000Z  {commit}  {digest}  freeze, frozen             al [2Jice  fire FAKE LINE\n\
+             1      1           1       1970-01-01T00:00:00.000Z  {commit}  {digest}  publish",
+            "COMMIT",
+            "BUNDLE",
+            commit = "c".repeat(40),
+            digest = Digest::of(b"a"),
+        );
+        assert_eq!(text, expected);
     }
 }

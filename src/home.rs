@@ -3,12 +3,16 @@
 //! ```text
 //! publisher.yaml        what `driftless up` and `driftless publisher` read
 //! agent.yaml            an agent's configuration to start from
+//! control.yaml          whose tokens may look at rollouts and command them
+//! operator.token        one such token, for the commands of `driftless` on this host
 //! allowed_signers       who may sign commits (OpenSSH's format)
 //! trust/0000000001.root the trust root that agents are started with
 //! keys/                 root, release and pointer keys (minisign), and the signer's SSH key if one was made
 //! store/                what is published, where no other store was named
 //! state/                what the publisher remembers between runs
 //! ```
+
+mod access;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -74,6 +78,11 @@ impl Home {
         self.dir.join("allowed_signers")
     }
 
+    /// The token of the operator that `driftless init` makes up.
+    pub(crate) fn operator_token(&self) -> PathBuf {
+        self.dir.join("operator.token")
+    }
+
     pub(crate) fn root(&self) -> PathBuf {
         self.dir.join(root_path())
     }
@@ -96,6 +105,9 @@ impl Home {
         let trust_root = trust_root(&root.1, &release.1, &pointer.1, now);
         write_new(&self.root(), &String::from_utf8_lossy(trust_root.bytes()))?;
         write_new(&self.allowed_signers(), &allowed_signers(plan.signers))?;
+        let token = access::fresh_token();
+        write_secret(&self.operator_token(), &format!("{}\n", &*token))?;
+        write_new(&self.dir.join("control.yaml"), &access::control_yaml(&token))?;
         write_new(&self.publisher_yaml(), &publisher_yaml(plan))?;
         write_new(&self.agent_yaml(), &agent_yaml(plan))
     }
@@ -171,6 +183,7 @@ keys:
 root: {root}
 state: state
 listen: {listen}
+control: control.yaml
 ",
         repository = yaml::scalar(repository),
         branch = yaml::scalar(branch),

@@ -2,6 +2,7 @@
 
 use publisher::Publisher;
 use publisher::rollback::{RollbackTarget, at_newest, rollback};
+use schema::pointer::{Cause, Deed};
 use schema::{App, Generation, Region};
 
 use crate::exit::{Code, Failure, Outcome};
@@ -29,9 +30,13 @@ pub(crate) struct Args {
     #[arg(long, default_value = "previous", value_name = "TARGET", value_parser = target)]
     to: RollbackTarget,
 
-    /// Why, for the log
-    #[arg(long, value_name = "TEXT")]
+    /// Why, for the audit log: `driftless history` shows it
+    #[arg(long, visible_alias = "why", value_name = "TEXT")]
     reason: String,
+
+    /// Who goes back, for the audit log [default: your name on this host]
+    #[arg(long = "as", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    who: Option<String>,
 }
 
 pub(crate) async fn run(args: Args) -> Outcome {
@@ -46,7 +51,9 @@ pub(crate) async fn run(args: Args) -> Outcome {
     if regions.is_empty() {
         return Err(Failure::new(Code::Refused, format!("nothing was ever published for {}", args.app)));
     }
-    let moved = rollback(&publisher, &args.app, &regions, &args.to, &args.reason).await;
+    let who = args.who.unwrap_or_else(name_on_host);
+    let cause = Cause::new(&who, Deed::Rollback, &args.reason);
+    let moved = rollback(&publisher, &args.app, &regions, &args.to, &cause).await;
     let moved = moved.map_err(Failure::of_publisher)?;
     for pointer in &moved {
         out::data(&format!("{} {} {} {}", pointer.app, pointer.region, pointer.order, pointer.digest));
@@ -56,6 +63,12 @@ pub(crate) async fn run(args: Args) -> Outcome {
     }
     out::talk("Now revert the commit in the repository, too: the next change of this app would bring it back.");
     Ok(())
+}
+
+/// Who runs this, as far as the system tells: for the log, and proof of nothing. Who holds the pointer key could write any name.
+fn name_on_host() -> String {
+    let user = std::env::var("USER").unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
+    format!("{user}@{}", rustix::system::uname().nodename().to_string_lossy())
 }
 
 /// A target as people write it: they are told apart by their length.

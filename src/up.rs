@@ -1,14 +1,19 @@
 //! `driftless up`: publisher and gateway in one process.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
 
 use gateway::{Entrance, Gateway, SourceUrl};
+use publisher::control::{self, AccessFile, Api, Orders};
+use publisher::rollout::{Fleet, NoFleet};
 use publisher::{Config, Publisher};
 use schema::status::PublisherStatus;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::control::Hosted;
 use crate::exit::{Failure, Outcome};
+use crate::fleet::Heard;
 use crate::which::Which;
 use crate::{out, shutdown};
 
@@ -37,17 +42,20 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     shutdown::on_signal(async |stop| {
         let publisher = Publisher::open(&config).map_err(Failure::of_publisher)?;
         let (status_tx, status) = watch::channel(PublisherStatus::default());
+        let (orders, commands) = control::orders();
         let mut tasks: JoinSet<Outcome> = JoinSet::new();
+        let mut fleet: Arc<dyn Fleet> = Arc::new(NoFleet);
         if config.listen.is_some() {
-            let gateway = gateway_beside(&config, status)?;
-            out::talk(&format!("serving on {}", gateway.url()));
+            let beside = gateway_beside(&config, status, orders)?;
+            out::talk(&format!("serving on {}", beside.gateway.url()));
+            fleet = beside.fleet;
             let stop = stop.clone();
-            tasks.spawn(async move { gateway.run(stop).await.map_err(Failure::unexpected) });
+            tasks.spawn(async move { beside.gateway.run(stop).await.map_err(Failure::unexpected) });
         }
         out::talk(&format!("{} {} of {}", config.duty, config.source.branch, config.source.repository));
         let stopping = stop.clone();
         tasks.spawn(async move {
-            let ended = publisher::daemon::run(config, publisher, status_tx, None, stopping).await;
+            let ended = publisher::daemon::run(config, publisher, fleet, commands, status_tx, None, stopping).await;
             ended.map_err(Failure::of_publisher)
         });
         let mut outcome = Ok(());
@@ -60,15 +68,31 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     .await
 }
 
-/// A gateway on the publisher's own store, trusting the publisher's own root.
-pub(crate) fn gateway_beside(config: &Config, status: watch::Receiver<PublisherStatus>) -> Result<Gateway, Failure> {
+/// A gateway beside a publisher, and the agents that the publisher hears of through it.
+pub(crate) struct Beside {
+    pub(crate) gateway: Gateway,
+    pub(crate) fleet: Arc<dyn Fleet>,
+}
+
+/// A gateway on the publisher's own store, trusting the publisher's own root. Whoever the configuration gives access may command
+/// the publisher through it, by way of `orders`.
+pub(crate) fn gateway_beside(
+    config: &Config,
+    status: watch::Receiver<PublisherStatus>,
+    orders: Orders,
+) -> Result<Beside, Failure> {
     let source = SourceUrl::Store(config.store.clone());
     let mut beside = gateway::Config::new(source, &config.root).map_err(Failure::unexpected)?;
     beside.listen = config.listen.unwrap_or(LISTEN);
     if let Some(entrance) = &config.entrance {
         beside.entrance = Entrance::load(entrance).map_err(Failure::usage)?;
     }
-    Gateway::bind(beside, Some(status)).map_err(crate::gateway::cannot_bind)
+    let access = config.control.as_deref().map(AccessFile::open).transpose().map_err(Failure::usage)?;
+    let reader = Publisher::open_to_read(config).map_err(Failure::of_publisher)?;
+    let gateway = Gateway::bind(beside, Some(status.clone())).map_err(crate::gateway::cannot_bind)?;
+    let fleet: Arc<dyn Fleet> = Arc::new(Heard::through(gateway.agents()));
+    let api = Api::new(access, orders, status, reader, Arc::clone(&fleet));
+    Ok(Beside { gateway: gateway.hosting(Arc::new(Hosted(api))), fleet })
 }
 
 const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7878));

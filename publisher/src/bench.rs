@@ -7,6 +7,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use schema::keys::SecretKey;
+use schema::pointer::{Cause, Deed};
 use schema::{
     App, CommitId, Digest, Epoch, Order, Pointer, Region, RoleKeys, StorePath, Timestamp, TrustRoot, Verified,
 };
@@ -19,7 +20,7 @@ use crate::fixture::Repo;
 use crate::keys::Keys;
 use crate::plan::Freshness;
 use crate::proof::{Base, FirstSeen, VerifiedCommit, verify_commits};
-use crate::publish::{Ancestry, AncestryError, Origin, Relation, Report, publish, read_back};
+use crate::publish::{Ancestry, AncestryError, InForce, Origin, Relation, Report, publish, read_back};
 use crate::publisher::{Agreed, Publisher};
 use crate::region;
 use crate::signers::SignerPolicy;
@@ -202,12 +203,17 @@ impl Bench {
 
 impl Tip {
     pub(crate) async fn publish(&self, publisher: &Publisher) -> Report {
-        publish(publisher, &self.commit, &self.compilation, &self.ancestry).await
+        publish(publisher, &self.commit, &self.compilation, &InForce::default(), &self.ancestry).await
     }
 
     pub(crate) fn digest(&self, region: &str) -> Digest {
         self.compilation.bundles[&(app(), region.parse().expect("a region"))].summary.digest
     }
+}
+
+/// What an operator rolls back for.
+pub(crate) fn cause(why: &str) -> Cause {
+    Cause::new("operator", Deed::Rollback, why)
 }
 
 pub(crate) fn app() -> App {

@@ -3,6 +3,7 @@
 //! In: one YAML file. Out: a [`Config`] whose paths are resolved against the file's folder. Nothing else is touched: keys,
 //! the trust root and the policy are read by whoever uses them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use store::StoreUrl;
 use crate::duty::Duty;
 use crate::keys::{KeySection, Role};
 use crate::plan::Freshness;
+use crate::rollout::Check;
 use crate::source::{BranchName, RepositoryUrl, SourceConfig};
 
 /// What one publisher publishes, from where, with which keys, and to where.
@@ -46,6 +48,14 @@ pub struct Config {
     /// used by this library.
     #[serde(default)]
     pub entrance: Option<PathBuf>,
+    /// The file that says who may look at rollouts and command them, under `/v1/control` of where this publisher listens. Without
+    /// it nobody may. See [`crate::control`].
+    #[serde(default)]
+    pub control: Option<PathBuf>,
+    /// What gates of rollouts may ask besides agents, by the names that policies use. A policy cannot define one: whoever writes
+    /// commits has no say in what this process asks or runs.
+    #[serde(default)]
+    pub checks: BTreeMap<Box<str>, Check>,
     /// How long a pointer counts. Default: 24h.
     #[serde(default = "pointer_valid_for")]
     pub pointer_valid_for: Length,
@@ -85,10 +95,11 @@ impl Config {
         let mut config: Config = schema::yaml::from_str(&path.display().to_string(), &text, &Limits::DEFAULT)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let files = [&mut config.signers, &mut config.root, &mut config.state];
-        for file in files.into_iter().chain(&mut config.entrance) {
+        for file in files.into_iter().chain(&mut config.entrance).chain(&mut config.control) {
             *file = folder.join(&file);
         }
         config.keys.resolve(folder);
+        config.checks.values_mut().for_each(|check| check.resolve(folder));
         config.source.repository = config.source.repository.relative_to(folder);
         if let Some(directory) = config.store.local_path() {
             config.store = StoreUrl::directory(folder.join(directory));

@@ -3,6 +3,7 @@
 //! In: the store's history records. Out: [`HistoryRecord`]s for people and for a rollback to choose from. Only reads.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use schema::pointer::{Candidate, Cause};
 use schema::{App, CommitId, Digest, Order, Pointer, Region, Serial, Timestamp, Verified};
 use store::Store;
 
@@ -30,6 +31,12 @@ pub struct HistoryRecord {
     pub kind: RecordKind,
     /// The bundles that were taken back by hand at that time.
     pub withdrawn: Vec<Digest>,
+    /// The bundle that was being rolled out at that time, and to whom.
+    pub candidate: Option<Candidate>,
+    /// Whether everyone stayed on what they ran.
+    pub freeze: bool,
+    /// Who made this generation, and why, where it was not simply the next commit.
+    pub cause: Option<Cause>,
 }
 
 /// What a pointer was for.
@@ -141,6 +148,9 @@ impl HistoryRecord {
             expires: pointer.expires,
             kind,
             withdrawn: pointer.withdrawn.clone(),
+            candidate: pointer.candidate.clone(),
+            freeze: pointer.freeze,
+            cause: pointer.cause.clone(),
         }
     }
 }

@@ -4,9 +4,13 @@
 //! Knows nothing of stores, bundles or keys; a plan that is out of date by the time it is carried out loses the race for
 //! its history record and is made again.
 
+mod way;
+
 use std::time::Duration;
 
 use schema::{Digest, Epoch, Generation, Order, Pointer, Serial, Timestamp};
+
+pub use way::{Held, Past, Way, policy_in_force, way};
 
 /// How long pointers count and how often they are signed afresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +45,12 @@ pub enum Plan {
         /// The order under which to say the newest pointer again, where that is due.
         refresh: Option<Order>,
     },
-    /// The region is to run the bundle as a new generation.
+    /// The region is to run the bundle as a new generation, by whichever [`Way`].
     Publish {
         /// The order of that generation.
         order: Order,
+        /// The order under which to say the newest pointer again, where that is due and the bundle has to wait.
+        refresh: Option<Order>,
     },
 }
 
@@ -71,7 +77,7 @@ pub fn plan(
     freshness: &Freshness,
 ) -> Result<Plan, OrdersUsedUp> {
     let Some((newest, vouching)) = newest else {
-        return Ok(Plan::Publish { order: first_of(epoch) });
+        return Ok(Plan::Publish { order: first_of(epoch), refresh: None });
     };
     let is_due = vouching == Vouching::Superseded || is_due(newest, epoch, now, freshness);
     let refresh = || is_due.then(|| refreshed(newest, epoch)).transpose();
@@ -81,7 +87,7 @@ pub fn plan(
     if newest.withdrawn.contains(digest) {
         return Ok(Plan::Blocked { refresh: refresh()? });
     }
-    Ok(Plan::Publish { order: following(newest, epoch)? })
+    Ok(Plan::Publish { order: following(newest, epoch)?, refresh: refresh()? })
 }
 
 /// The order of a change after `newest`: the next generation, or the first order of a new epoch.

@@ -10,6 +10,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use schema::pointer::Cause;
 use schema::{App, Region};
 
 pub use error::{RollbackError, RollbackFault};
@@ -26,7 +27,8 @@ use target::Found;
 
 /// Takes `regions` of `app` back to the bundle that `to` names in each one's own history.
 ///
-/// All regions are resolved, and their bundles read back, before the first pointer moves. `reason` goes into the log.
+/// All regions are resolved, and their bundles read back, before the first pointer moves. `cause` goes into each pointer,
+/// and so into the history: who did it, and why.
 ///
 /// # Errors
 /// [`RollbackError`] with the region that is in the way and the pointers that had moved by then.
@@ -35,7 +37,7 @@ pub async fn rollback(
     app: &App,
     regions: &[Region],
     to: &RollbackTarget,
-    reason: &str,
+    cause: &Cause,
 ) -> Result<Vec<Moved>, RollbackError> {
     let fails = |region: &Region, moved: &[Moved], fault: RollbackFault| RollbackError {
         app: app.clone(),
@@ -49,11 +51,13 @@ pub async fn rollback(
     }
     let mut moved = Vec::new();
     for (region, resolved) in regions.iter().zip(resolved) {
-        let went = go_back(publisher, app, region, resolved).await.map_err(|fault| fails(region, &moved, fault))?;
+        let went =
+            go_back(publisher, app, region, resolved, cause).await.map_err(|fault| fails(region, &moved, fault))?;
         if let Some(went) = went {
             tracing::warn!(
                 %app, %region, generation = %went.order.generation, bundle = %went.digest,
-                "Rolled app {app} back in {region} to bundle {}: {}", went.digest.short(), reason.escape_debug(),
+                "Rolled app {app} back in {region} to bundle {} for {}: {}",
+                went.digest.short(), cause.who.escape_debug(), cause.why.escape_debug(),
             );
             moved.push(went);
         }
@@ -97,17 +101,19 @@ async fn go_back(
     app: &App,
     region: &Region,
     resolved: Resolved,
+    cause: &Cause,
 ) -> Result<Option<Moved>, RollbackFault> {
     let Resolved { mut state, found, stored } = resolved;
     for _ in 0..TRIES {
         let newest = state.standing();
-        if newest.stable.digest == found.target.digest {
+        // With a candidate under way, going back to the stable bundle is something to do.
+        if newest.stable.digest == found.target.digest && newest.candidate.is_none() {
             return Ok(None);
         }
         let order = plan::following(newest, publisher.root().epoch).map_err(RegionFault::from);
         let order = order.map_err(|fault| state.error(fault))?;
         let signing = Signing::under(order, publisher);
-        let draft = Draft::backward(newest, stored.target(), found.commit.clone(), signing);
+        let draft = Draft::backward(newest, stored.target(), found.commit.clone(), signing).because(cause);
         if let Some(moved) = announce(publisher, state, draft).await? {
             return Ok(Some(moved));
         }

@@ -7,7 +7,7 @@ use git2::Repository;
 use git2::build::TreeUpdateBuilder;
 use publisher::committer::Committer;
 use publisher::history::{HistoryRecord, Scope, history};
-use publisher::{Config, Publisher, daemon};
+use publisher::{Config, Publisher, daemon, rollout};
 use schema::keys::SecretKey;
 use schema::{CommitId, Epoch, RoleKeys, Timestamp, TrustRoot, Verified};
 use tokio::task::JoinSet;
@@ -24,6 +24,12 @@ const POINTS: [&str; 6] = [
 
 const DOCUMENT: &str = "regions: { eu: { labels: { continent: eu } }, us: {} }\n\
     apps: { web: { path: web, overlays: [ { path: eu, when: { continent: eu } } ] } }\n";
+
+/// The same, where what is new goes to one region first, and an hour later to the other.
+const STAGED: &str = "regions: { eu: { labels: { continent: eu } }, us: {} }\n\
+    apps: { web: { path: web, overlays: [ { path: eu, when: { continent: eu } } ], rollout: slowly } }\n\
+    rollouts:\n  slowly:\n    gate: none\n    \
+    waves: [ { regions: [eu], share: 100%, soak: 1h }, { regions: ['*'], share: 100%, soak: 0s } ]\n";
 
 #[tokio::test]
 async fn f23_what_dies_at_any_point_is_finished_by_the_next_start() {
@@ -49,6 +55,31 @@ async fn f23_what_dies_at_any_point_is_finished_by_the_next_start() {
         assert_eq!(site.standing().await, expected, "after dying at {point}");
         let looked = daemon::once(site.config(), site.publisher()).await.expect("all is well");
         assert!(looked.report.moved.is_empty(), "after dying at {point}: {looked:?}");
+    }
+    scenario.teardown();
+}
+
+#[tokio::test]
+async fn f23_a_rollout_that_dies_at_any_point_goes_on_with_the_next_start() {
+    let scenario = FailScenario::setup();
+    let undisturbed = Site::staged().await;
+    undisturbed.once().await;
+    let expected = undisturbed.standing().await;
+    assert!(expected.len() > 2, "the plan was announced: {expected:?}");
+
+    for point in rollout::POINTS {
+        let site = Site::staged().await;
+        fail::cfg(point, "panic").expect("a good action");
+        let mut dying = JoinSet::new();
+        dying.spawn(daemon::once(site.config(), site.publisher()));
+        let died = dying.join_next().await.expect("one task");
+        assert!(died.is_err_and(|ended| ended.is_panic()), "nothing died at {point}");
+        fail::remove(point);
+
+        site.once().await;
+        assert_eq!(site.standing().await, expected, "after dying at {point}");
+        let ids = site.publisher().store().rollouts(&"web".parse().expect("an app")).await.expect("a listing");
+        assert_eq!(ids.len(), 1, "after dying at {point}: one rollout, not two");
     }
     scenario.teardown();
 }
@@ -79,10 +110,24 @@ impl Site {
         site
     }
 
+    /// A site whose second commit goes by a plan of times alone, which needs nobody's answer to be announced.
+    async fn staged() -> Site {
+        let site = Site::new();
+        site.once().await;
+        site.commit_with(STAGED, "1", Some(&site.tip()));
+        site.once().await;
+        site.commit_with(STAGED, "2", Some(&site.tip()));
+        site
+    }
+
     /// Commits `content` for both regions.
     fn commit(&self, content: &str, parent: Option<&CommitId>) {
+        self.commit_with(DOCUMENT, content, parent);
+    }
+
+    fn commit_with(&self, document: &str, content: &str, parent: Option<&CommitId>) {
         let mut builder = TreeUpdateBuilder::new();
-        for (path, content) in [("driftless.yaml", DOCUMENT), ("web/a.conf", content), ("eu/b.conf", content)] {
+        for (path, content) in [("driftless.yaml", document), ("web/a.conf", content), ("eu/b.conf", content)] {
             let blob = self.git.blob(content.as_bytes()).expect("a blob");
             builder.upsert(path, blob, git2::FileMode::Blob);
         }

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use schema::text::one_line;
 use schema::{Ack, App, Outcome, Region, StorePath};
 
 use super::figures::{Figures, Percentiles, Propagation, millis};
-use super::fleet::{Fleet, Orders};
+use super::fleet::{Fleet, Orders, example_apps};
 use super::repository::Pushed;
 use super::show::Stage;
 use super::world::{Moves, World};
@@ -30,10 +31,16 @@ impl Acts {
             "A config repository, a publisher, a gateway and {agents} agents in {} regions.",
             regions.len()
         ));
-        let mut world = World::start(folder).await?;
+        let mut world = World::start(folder, None).await?;
         let moves = world.published(None).await?;
         let (root, states, hooks) = (world.home.root(), world.states(), world.hooks());
-        let orders = Orders { root: &root, states: &states, hooks: &hooks, gateway: &world.gateway };
+        let orders = Orders {
+            root: &root,
+            states: &states,
+            gateway: &world.gateway,
+            heartbeat: HEARTBEAT,
+            apps: &|_| example_apps(&hooks),
+        };
         let mut fleet = Fleet::new(agents, &regions, &orders);
         let app: App = APP.parse().expect("a valid name");
         let figures = Figures { agents, regions: regions.len(), ..Figures::default() };
@@ -146,4 +153,6 @@ fn propagation(pushed: &Pushed, moves: &Moves, answers: &[Ack]) -> Propagation {
 }
 
 const APP: &str = "edge-proxy";
+/// As agents do it where nobody says otherwise.
+const HEARTBEAT: Duration = Duration::from_secs(30);
 const FILE: &str = "apps/edge-proxy/conf.d/limits.conf";

@@ -29,12 +29,15 @@ struct Running {
     stop: CancellationToken,
 }
 
-/// What every agent of the demo is told.
+/// What the agents of the demo are told.
 pub(super) struct Orders<'a> {
     pub(super) root: &'a Path,
     pub(super) states: &'a Path,
-    pub(super) hooks: &'a Path,
     pub(super) gateway: &'a BaseUrl,
+    /// How often agents repeat their last word.
+    pub(super) heartbeat: Duration,
+    /// Apps and hooks of an agent, by its number.
+    pub(super) apps: &'a dyn Fn(usize) -> BTreeMap<App, AppConfig>,
 }
 
 impl Fleet {
@@ -45,18 +48,18 @@ impl Fleet {
             let id: AgentId = format!("web-{number:04}").parse().expect("a valid name");
             Config {
                 region: regions[number % regions.len()].clone(),
+                labels: BTreeMap::new(),
                 root: orders.root.to_owned(),
                 state: orders.states.join(id.as_str()),
                 from: vec![orders.gateway.clone()],
                 credentials: Credentials::default(),
                 wait: Length(Duration::from_secs(55)),
                 poll: Length(Duration::from_secs(5)),
+                heartbeat: Length(orders.heartbeat),
                 keep: 3,
-                heartbeat: Length(Duration::from_secs(30)),
-            labels: Default::default(),
-            scrub_every: Length(Duration::from_secs(24 * 60 * 60)),
+                scrub_every: Length(Duration::from_secs(24 * 60 * 60)),
                 metrics: None,
-                apps: apps(orders.hooks),
+                apps: (orders.apps)(number),
                 id,
             }
         };
@@ -65,6 +68,16 @@ impl Fleet {
 
     pub(super) fn len(&self) -> usize {
         self.configs.len()
+    }
+
+    /// Every agent: who it is, where it is, and where it keeps its state.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = (&AgentId, &Region, &Path)> {
+        self.configs.iter().map(|config| (&config.id, &config.region, config.state.as_path()))
+    }
+
+    /// What was answered since the last call.
+    pub(super) fn heard(&mut self) -> Vec<Ack> {
+        std::iter::from_fn(|| self.answers.try_recv().ok()).collect()
     }
 
     /// Where agent number one keeps its state: something to look at.
@@ -128,7 +141,7 @@ impl Fleet {
 
 /// The hooks of `examples-repo/hosts/agent.yaml`, as far as they make sense for fifty agents on one machine: everything is
 /// checked, nothing is reloaded.
-fn apps(hooks: &Path) -> BTreeMap<App, AppConfig> {
+pub(super) fn example_apps(hooks: &Path) -> BTreeMap<App, AppConfig> {
     let check = |program: &str, files: &[&str]| {
         let mut run = vec![hooks.join(program).display().to_string()];
         run.extend(files.iter().map(|file| (*file).to_owned()));

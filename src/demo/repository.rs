@@ -32,12 +32,17 @@ pub(super) struct Pushed {
 }
 
 impl ConfigRepository {
-    /// Makes a bare repository at `path` whose first commit is the example repository.
-    pub(super) fn begin(path: &Path, committer: Committer) -> Result<ConfigRepository, Failure> {
+    /// Makes a bare repository at `path` whose first commit is the example repository, with another `driftless.yaml` if one is
+    /// given.
+    pub(super) fn begin(path: &Path, committer: Committer, rules: Option<&str>) -> Result<ConfigRepository, Failure> {
         let mut options = git2::RepositoryInitOptions::new();
         options.bare(true).initial_head(BRANCH);
         let repository = Repository::init_opts(path, &options).map_err(Failure::unexpected)?;
         let tree = write_tree(&repository, &EXAMPLE).map_err(Failure::unexpected)?;
+        let tree = match rules {
+            Some(rules) => put(&repository, tree, "driftless.yaml", rules).map_err(Failure::unexpected)?,
+            None => tree,
+        };
         let begun = ConfigRepository { repository, committer };
         begun.commit(BRANCH, &[], tree, "Begin with three apps in three regions\n")?;
         Ok(begun)
@@ -56,13 +61,18 @@ impl ConfigRepository {
 
     /// What `git revert -m 1` of the newest merge makes: the tree before it, as a new commit.
     pub(super) fn revert(&self) -> Result<Pushed, Failure> {
+        let tip = commit_id(self.tip()?.id());
+        self.revert_of(&tip)
+    }
+
+    /// What `git revert` of a commit makes, where all that came after it was reverted already: the tree before it.
+    pub(super) fn revert_of(&self, commit: &CommitId) -> Result<Pushed, Failure> {
         let tip = self.tip()?;
-        let before = tip.parent(0).map_err(Failure::unexpected)?.tree_id();
-        let message = format!(
-            "Revert \"{}\"\n\nThis reverts commit {}.\n",
-            tip.summary().ok().flatten().unwrap_or_default(),
-            tip.id()
-        );
+        let reverted = self.repository.find_commit_by_prefix(&commit.to_string()).map_err(Failure::unexpected)?;
+        assert_eq!(reverted.tree_id(), tip.tree_id(), "nothing is left of what came after {commit}");
+        let before = reverted.parent(0).map_err(Failure::unexpected)?.tree_id();
+        let title = reverted.summary().ok().flatten().unwrap_or_default();
+        let message = format!("Revert \"{title}\"\n\nThis reverts commit {commit}.\n");
         let commit = self.commit(BRANCH, &[commit_id(tip.id())], before, &message)?;
         Ok(Pushed { commit, at: Timestamp::from(SystemTime::now()) })
     }
@@ -106,9 +116,15 @@ impl ConfigRepository {
         let blob = self.repository.find_blob(tree.get_path(Path::new(file))?.id())?;
         let text = String::from_utf8_lossy(blob.content());
         assert!(text.contains(from), "{file} of the example repository holds {from:?}");
-        let blob = self.repository.blob(text.replace(from, to).as_bytes())?;
-        git2::build::TreeUpdateBuilder::new().upsert(file, blob, FileMode::Blob).create_updated(&self.repository, &tree)
+        put(&self.repository, tree.id(), file, &text.replace(from, to))
     }
+}
+
+/// `tree` with one file as given.
+fn put(repository: &Repository, tree: Oid, file: &str, text: &str) -> Result<Oid, git2::Error> {
+    let blob = repository.blob(text.as_bytes())?;
+    let mut update = git2::build::TreeUpdateBuilder::new();
+    update.upsert(file, blob, FileMode::Blob).create_updated(repository, &repository.find_tree(tree)?)
 }
 
 fn write_tree(repository: &Repository, folder: &Dir<'_>) -> Result<Oid, git2::Error> {

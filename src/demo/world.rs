@@ -6,9 +6,12 @@ use std::time::{Duration, SystemTime};
 use follower::BaseUrl;
 use publisher::Publisher;
 use publisher::committer::Committer;
+use publisher::control::{Orders, orders};
 use publisher::daemon::{self, Event};
 use publisher::publish::Moved;
-use schema::{App, CommitId, Region, StorePath, Timestamp};
+use schema::control::{self, What};
+use schema::status::{PublisherStatus, RolloutStatus};
+use schema::{App, CommitId, Pointer, Region, StorePath, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::repository::{self, BRANCH, ConfigRepository, Pushed};
 use crate::exit::{Code, Failure};
 use crate::home::{Home, Plan, write_secret};
+use crate::up::{Beside, gateway_beside};
 
 /// The running system, agents not included.
 pub(super) struct World {
@@ -24,6 +28,8 @@ pub(super) struct World {
     pub(super) repository: ConfigRepository,
     pub(super) gateway: BaseUrl,
     events: mpsc::UnboundedReceiver<Event>,
+    status: watch::Receiver<PublisherStatus>,
+    orders: Orders,
     tasks: JoinSet<Result<(), Failure>>,
     stop: CancellationToken,
 }
@@ -54,8 +60,8 @@ impl Moves {
 }
 
 impl World {
-    /// Makes keys and the config repository in `folder`, and starts what `driftless up` starts.
-    pub(super) async fn start(folder: &Path) -> Result<World, Failure> {
+    /// Makes keys and the config repository in `folder`, with another `driftless.yaml` if one is given, and starts what `driftless up` starts.
+    pub(super) async fn start(folder: &Path, rules: Option<&str>) -> Result<World, Failure> {
         let committer = Committer::generate("Robin Example", "robin@example.com").map_err(Failure::unexpected)?;
         let public = committer.public_line().map_err(Failure::unexpected)?;
         let private = committer.private_openssh_text().map_err(Failure::unexpected)?;
@@ -75,28 +81,29 @@ impl World {
         home.create(&plan, Timestamp::from(SystemTime::now())).map_err(Failure::unexpected)?;
         write_secret(&home.key("signer"), &private).map_err(Failure::unexpected)?;
         repository::install_hooks(&folder.join("hooks")).map_err(Failure::unexpected)?;
-        let repository = ConfigRepository::begin(&repository, committer)?;
+        let repository = ConfigRepository::begin(&repository, committer, rules)?;
         World::run(folder, home, repository).await
     }
 
     async fn run(folder: &Path, home: Home, repository: ConfigRepository) -> Result<World, Failure> {
         let config = publisher::Config::load(&home.publisher_yaml()).map_err(Failure::usage)?;
-        let (status_tx, status) = watch::channel(Default::default());
+        let (status_tx, status) = watch::channel(PublisherStatus::default());
+        let (orders, receiver) = orders();
         let (events_tx, events) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let publisher = Publisher::open(&config).map_err(Failure::of_publisher)?;
-        let gateway = crate::up::gateway_beside(&config, status)?;
+        let Beside { gateway, fleet } = gateway_beside(&config, status.clone(), orders.clone())?;
         let url = format!("http://{}", gateway.local_addr());
         let mut tasks = JoinSet::new();
         let stopping = stop.clone();
         tasks.spawn(async move { gateway.run(stopping).await.map_err(Failure::unexpected) });
         let stopping = stop.clone();
         tasks.spawn(async move {
-            let ended = daemon::run(config, publisher, status_tx, Some(events_tx), stopping).await;
+            let ended = daemon::run(config, publisher, fleet, receiver, status_tx, Some(events_tx), stopping).await;
             ended.map_err(Failure::of_publisher)
         });
         let gateway = url.parse().expect("a bound address makes a base URL");
-        Ok(World { folder: folder.to_owned(), home, repository, gateway, events, tasks, stop })
+        Ok(World { folder: folder.to_owned(), home, repository, gateway, events, status, orders, tasks, stop })
     }
 
     pub(super) fn hooks(&self) -> PathBuf {
@@ -114,6 +121,31 @@ impl World {
     /// The file behind a path of the store.
     pub(super) fn stored(&self, path: &StorePath) -> PathBuf {
         self.home.dir().join("store").join(path.to_string())
+    }
+
+    /// The newest pointer of an app and region, as it stands in the store; its signature is for others to check.
+    pub(super) fn pointer(&self, app: &App, region: &Region) -> Option<Pointer> {
+        let path = StorePath::Pointer { app: app.clone(), region: region.clone() };
+        let sealed = std::fs::read_to_string(self.stored(&path)).ok()?;
+        serde_json::from_str(sealed.lines().next()?).ok()
+    }
+
+    /// What the publisher says of the rollout of `commit`.
+    pub(super) fn rollout(&self, app: &App, commit: &CommitId) -> Option<RolloutStatus> {
+        let status = self.status.borrow();
+        status.rollouts.iter().find(|rollout| (&rollout.app, &rollout.commit) == (app, commit)).cloned()
+    }
+
+    /// Whether the publisher is done with `commit`: it is published, or nothing of it is left to publish.
+    pub(super) fn stands_at(&self, commit: &CommitId) -> bool {
+        self.status.borrow().published.as_ref() == Some(commit)
+    }
+
+    /// Does what an operator named `robin` asks for.
+    pub(super) async fn command(&self, what: What, why: &str) -> Result<(), Failure> {
+        let command = control::Command { what, why: why.into() };
+        self.orders.give("robin", command).await.map_err(Failure::unexpected)?;
+        Ok(())
     }
 
     /// Waits until `commit` (or, with nothing named, any first commit) is published.

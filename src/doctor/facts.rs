@@ -21,6 +21,8 @@ pub(super) struct Facts {
     pub(super) policy: Result<PolicyFile, String>,
     pub(super) state: Folder,
     pub(super) store: Result<StoreFacts, String>,
+    /// Who may command rollouts, if anybody may.
+    pub(super) control: Option<ControlFacts>,
     /// Where it listens, if anywhere.
     pub(super) listener: Option<Listener>,
     pub(super) git: Git,
@@ -81,6 +83,24 @@ pub(super) struct PointerFact {
     pub(super) region: Region,
     /// When it was signed and until when it counts; or why agents that trust the newest root would refuse it.
     pub(super) term: Result<(Timestamp, Timestamp), String>,
+}
+
+/// The file that says whose tokens count, and the tokens that lie about.
+pub(super) struct ControlFacts {
+    pub(super) path: PathBuf,
+    /// The bits of its mode.
+    pub(super) mode: u32,
+    /// Whether it is of use.
+    pub(super) access: Result<(), String>,
+    /// Files named `*.token` beside it or beside the configuration.
+    pub(super) tokens: Vec<TokenFile>,
+}
+
+/// A file that holds a token, by its name.
+pub(super) struct TokenFile {
+    pub(super) path: PathBuf,
+    /// The bits of its mode.
+    pub(super) mode: u32,
 }
 
 /// Where somebody may connect.

@@ -1,5 +1,6 @@
 //! Looks at everything there is to judge, and changes nothing: no folder is made, no key leaves memory.
 
+mod control;
 mod keys;
 mod store;
 
@@ -46,6 +47,7 @@ pub(super) async fn gather(config: &Config, file: &Path, gateway: Option<(&BaseU
         policy: policy(&config.signers),
         state: Folder { path: config.state.clone(), mode: mode(&config.state) },
         store: published,
+        control: control::look(config, file),
         listener: config.listen.map(|address| Listener { address, transport: transport(config) }),
         git: git(config).await,
         gateway: match gateway {

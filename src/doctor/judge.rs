@@ -1,5 +1,6 @@
 //! From facts to findings: pure, time among the facts.
 
+mod control;
 mod host;
 mod keys;
 mod root;
@@ -16,6 +17,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     findings.extend(keys::judge(facts));
     findings.extend(store::judge(&facts.store, facts.now));
     findings.extend(host::judge(facts));
+    findings.extend(control::judge(facts));
     findings
 }
 

@@ -40,6 +40,7 @@ fn tell_made(Made { site, home, branch, adopt, signer, choice, .. }: &Made<'_>) 
     out::talk(&format!("signers   {}", signer.in_words()));
     out::talk(&format!("history   {history}"));
     out::talk(&format!("apps      {}", choice.in_words()));
+    out::talk("operators one token, in operator.token; control.yaml says who may command rollouts");
     out::talk("warning   the trust root is one key that signs alone: fine for a first try, weak for a fleet");
     out::talk(
         "          docs/guide/keys.md says how two of three people sign; `driftless doctor` says what else is weak",
@@ -66,5 +67,9 @@ fn steps(Made { args, site, home, signer, .. }: &Made<'_>) -> Vec<Vec<String>> {
     steps.push(vec![format!("driftless up {repository}{home_flag}")]);
     steps.push(vec![format!("driftless agent --config {}", home.agent_yaml().display())]);
     steps.push(vec!["driftless status".to_owned()]);
+    steps.push(vec![
+        "if something goes wrong, from this repository:".to_owned(),
+        format!("driftless freeze{home_flag} --why 'what you saw'"),
+    ]);
     steps
 }

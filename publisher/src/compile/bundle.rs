@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use schema::archive::{self, Summary, WriteFault, Writer};
+use schema::rollout::Policy;
 use schema::{App, Digest, Limits, Region, TreeId};
 
+use super::contents::{self, Listing};
 use super::document::{AppSource, DOCUMENT, Document};
 use super::files::{self, Files, Layer, Trees};
 use super::objects::{Objects, ObjectsError};
@@ -25,6 +27,8 @@ pub struct CompiledBundle {
     pub archive: Bytes,
     /// Digest and measures of the archive.
     pub summary: Summary,
+    /// The files in it.
+    pub listing: Arc<Listing>,
 }
 
 /// All bundles of a tree.
@@ -32,13 +36,15 @@ pub struct CompiledBundle {
 pub struct Compilation {
     /// What each region gets of each app. Regions that get the same share one bundle.
     pub bundles: BTreeMap<(App, Region), Arc<CompiledBundle>>,
+    /// How commits of an app reach its agents; an app without a policy is not in it, and its commits are stable at once.
+    pub policies: BTreeMap<App, Policy>,
     by_layers: HashMap<Layers, Arc<CompiledBundle>>,
     limits: Limits,
 }
 
 /// The trees that a bundle was made of: the app's own first, then what lies over it. They settle its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Layers {
+pub(super) struct Layers {
     app: App,
     trees: Vec<TreeId>,
 }
@@ -66,6 +72,19 @@ pub fn compile_after(
     compile_from(Some(previous).filter(|previous| previous.limits == *limits), objects, tree, limits)
 }
 
+/// The policies of `tree`, without compiling anything: those by which whatever follows a commit goes.
+///
+/// Blocks: reads two objects.
+///
+/// # Errors
+/// As [`compile`], for what is wrong in `driftless.yaml` alone.
+pub fn policies(objects: &impl Objects, tree: &TreeId, limits: &Limits) -> Result<BTreeMap<App, Policy>, CompileError> {
+    let mut found = Found::default();
+    let document = read_document(&Trees { objects, root: tree, limits }, &mut found)?;
+    found.end()?;
+    Ok(document.as_ref().map(Document::policies).unwrap_or_default())
+}
+
 fn compile_from(
     previous: Option<&Compilation>,
     objects: &impl Objects,
@@ -75,7 +94,9 @@ fn compile_from(
     let mut found = Found::default();
     let trees = Trees { objects, root: tree, limits };
     let document = read_document(&trees, &mut found)?;
-    let mut compilation = Compilation { bundles: BTreeMap::new(), by_layers: HashMap::new(), limits: *limits };
+    let policies = document.as_ref().map(Document::policies).unwrap_or_default();
+    let mut compilation =
+        Compilation { bundles: BTreeMap::new(), policies, by_layers: HashMap::new(), limits: *limits };
     for (app, source) in document.iter().flat_map(|document| &document.apps) {
         let known = |layers: &Layers| previous.and_then(|previous| previous.by_layers.get(layers)).cloned();
         let Some(mut compiler) = AppCompiler::locate(&trees, app, source, &mut found)? else { continue };
@@ -90,7 +111,10 @@ fn compile_from(
     Ok(compilation)
 }
 
-fn read_document(trees: &Trees<'_, impl Objects>, found: &mut Found) -> Result<Option<Document>, ObjectsError> {
+pub(super) fn read_document(
+    trees: &Trees<'_, impl Objects>,
+    found: &mut Found,
+) -> Result<Option<Document>, ObjectsError> {
     let entries = trees.entries(trees.root, "", found)?;
     let Some(entry) = entries.iter().find(|entry| entry.name == DOCUMENT.as_bytes()) else {
         found.note(Problem::NoDocument);
@@ -116,7 +140,7 @@ fn read_document(trees: &Trees<'_, impl Objects>, found: &mut Found) -> Result<O
 }
 
 /// Compiles one app: knows where its layers are, and lists and archives each only when it must.
-struct AppCompiler<'c, O> {
+pub(super) struct AppCompiler<'c, O> {
     trees: &'c Trees<'c, O>,
     app: &'c App,
     source: &'c AppSource,
@@ -129,7 +153,7 @@ struct AppCompiler<'c, O> {
 }
 
 impl<'c, O: Objects> AppCompiler<'c, O> {
-    fn locate(
+    pub(super) fn locate(
         trees: &'c Trees<'c, O>,
         app: &'c App,
         source: &'c AppSource,
@@ -153,10 +177,7 @@ impl<'c, O: Objects> AppCompiler<'c, O> {
         known: impl Fn(&Layers) -> Option<Arc<CompiledBundle>>,
         found: &mut Found,
     ) -> Result<Option<Arc<CompiledBundle>>, CompileError> {
-        let selected: Vec<usize> =
-            (0..self.overlays.len()).filter(|&at| self.source.overlays[at].regions.contains(region)).collect();
-        let over = selected.iter().map(|&at| self.overlays[at].clone());
-        let layers = Layers { app: self.app.clone(), trees: [self.base.clone()].into_iter().chain(over).collect() };
+        let (selected, layers) = self.layers(region);
         if let Some(bundle) = self.by_layers.get(&layers) {
             return Ok(Some(Arc::clone(bundle)));
         }
@@ -173,20 +194,37 @@ impl<'c, O: Objects> AppCompiler<'c, O> {
         Ok(Some(bundle))
     }
 
-    fn build(&mut self, selected: &[usize], found: &mut Found) -> Result<Option<Arc<CompiledBundle>>, CompileError> {
+    /// Which overlays a region gets, and all the trees that its bundle is made of.
+    pub(super) fn layers(&self, region: &Region) -> (Vec<usize>, Layers) {
+        let selected: Vec<usize> =
+            (0..self.overlays.len()).filter(|&at| self.source.overlays[at].regions.contains(region)).collect();
+        let over = selected.iter().map(|&at| self.overlays[at].clone());
+        let layers = Layers { app: self.app.clone(), trees: [self.base.clone()].into_iter().chain(over).collect() };
+        (selected, layers)
+    }
+
+    /// The files under these overlays. What cannot be one bundle is noted.
+    pub(super) fn files(&mut self, selected: &[usize], found: &mut Found) -> Result<Files, ObjectsError> {
         self.list(0, found)?;
         for &at in selected {
             self.list(at + 1, found)?;
         }
         let layer = |at: usize| self.listed[at].as_ref().expect("listed just above");
         let overlays = selected.iter().map(|&at| layer(at + 1));
-        let files = files::overlaid(self.app, layer(0), overlays, self.trees.limits, found);
+        Ok(files::overlaid(self.app, layer(0), overlays, self.trees.limits, found))
+    }
+
+    fn build(&mut self, selected: &[usize], found: &mut Found) -> Result<Option<Arc<CompiledBundle>>, CompileError> {
+        let files = self.files(selected, found)?;
         // Archiving is the costly part, and pointless once the tree is refused.
         if !found.is_empty() {
             return Ok(None);
         }
         match archive(self.trees.objects, &files, self.trees.limits)? {
-            Ok((archive, summary)) => Ok(Some(Arc::new(CompiledBundle { app: self.app.clone(), archive, summary }))),
+            Ok((archive, summary)) => {
+                let listing = Arc::new(contents::listing(&files));
+                Ok(Some(Arc::new(CompiledBundle { app: self.app.clone(), archive, summary, listing })))
+            }
             Err(fault) => {
                 found.note(Problem::App { app: self.app.clone(), wrong: format!("cannot be archived: {fault}") });
                 Ok(None)

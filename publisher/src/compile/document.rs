@@ -1,17 +1,24 @@
-//! `driftless.yaml`: which regions there are, which apps, and what overlays them where.
+//! `driftless.yaml`: which regions there are, which apps, what overlays them where, and how they are rolled out.
 //!
-//! In: its text. Out: a [`Document`] in which every selector was resolved to regions. Whether the paths exist is seen later.
+//! In: its text. Out: a [`Document`] in which every selector was resolved to regions and every `rollout:` to a policy. Whether the
+//! paths exist is seen later.
+
+mod regions;
+mod rollouts;
 
 use std::collections::BTreeMap;
 
 use schema::name::Label;
 use schema::path::EntryPath;
+use schema::rollout::Policy;
 use schema::yaml::{self, InvalidYaml, Location, Spanned};
 use schema::{App, Limits, Region};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use super::problem::Found;
+use regions::RawRegions;
+use rollouts::{RawRollouts, Rollouts};
 
 /// The file's name; it is at the top of the repository.
 pub const DOCUMENT: &str = "driftless.yaml";
@@ -19,6 +26,7 @@ pub const DOCUMENT: &str = "driftless.yaml";
 /// What the file says, checked as far as it can be without the tree.
 #[derive(Debug)]
 pub(super) struct Document {
+    /// In the order of the file.
     pub(super) regions: Vec<Region>,
     pub(super) apps: BTreeMap<App, AppSource>,
 }
@@ -28,6 +36,8 @@ pub(super) struct Document {
 pub(super) struct AppSource {
     pub(super) path: Place,
     pub(super) overlays: Vec<Overlay>,
+    /// How its commits reach their agents; none: at once.
+    pub(super) policy: Option<Policy>,
 }
 
 /// One layer over an app's files.
@@ -56,11 +66,12 @@ impl Document {
                 return None;
             }
         };
-        let mut check = Check { limits, regions: &raw.regions.value, found };
+        let regions = raw.regions.value.names();
+        let mut check = Check { limits, raw_regions: &raw.regions.value, regions: &regions, found };
         check.unsupported("schemas", raw.schemas.as_ref());
-        check.unsupported("rollouts", raw.rollouts.as_ref());
-        if raw.regions.value.is_empty() {
+        if regions.is_empty() {
             check.note(raw.regions.referenced, "there are no regions; name at least one, like `eu-west: {}`");
+            return None;
         }
         if raw.apps.value.is_empty() {
             check.note(
@@ -68,14 +79,23 @@ impl Document {
                 "there are no apps; name at least one, like `edge-proxy: { path: apps/edge-proxy }`",
             );
         }
-        let apps = raw.apps.value.into_iter().filter_map(|(app, raw)| Some((app, check.app(raw)?))).collect();
-        Some(Document { regions: raw.regions.value.into_keys().collect(), apps })
+        let rollouts = Rollouts::resolve(raw.rollouts.map(|rollouts| rollouts.value).unwrap_or_default(), &mut check);
+        let apps = raw.apps.value.into_iter();
+        let apps = apps.filter_map(|(app, raw)| Some((app, check.app(raw, &rollouts)?))).collect();
+        Some(Document { regions, apps })
+    }
+
+    /// The policies of the apps that have one.
+    pub(super) fn policies(&self) -> BTreeMap<App, Policy> {
+        self.apps.iter().filter_map(|(app, source)| Some((app.clone(), source.policy.clone()?))).collect()
     }
 }
 
 struct Check<'c> {
     limits: &'c Limits,
-    regions: &'c BTreeMap<Region, Option<RawRegion>>,
+    raw_regions: &'c RawRegions,
+    /// In the order of the file; at least one.
+    regions: &'c [Region],
     found: &'c mut Found,
 }
 
@@ -84,35 +104,37 @@ impl Check<'_> {
         self.found.note(InvalidYaml::at(DOCUMENT, at, wrong));
     }
 
+    /// Notes what is wrong with something that is then not to be had.
+    fn refuse<T>(&mut self, at: Location, wrong: &str) -> Option<T> {
+        self.note(at, wrong);
+        None
+    }
+
     fn unsupported(&mut self, key: &str, value: Option<&Spanned<IgnoredAny>>) {
         if let Some(value) = value {
             self.note(value.referenced, format!("`{key}` is not supported by this version; remove it"));
         }
     }
 
-    fn app(&mut self, raw: RawApp) -> Option<AppSource> {
+    fn app(&mut self, raw: RawApp, rollouts: &Rollouts) -> Option<AppSource> {
         self.unsupported("schemas", raw.schemas.as_ref());
-        self.unsupported("rollout", raw.rollout.as_ref());
+        let policy = raw.rollout.and_then(|name| rollouts.of_app(&name, self));
         let path = self.place(raw.path, Whole::Allowed);
         let overlays: Vec<Option<Overlay>> = raw.overlays.into_iter().map(|overlay| self.overlay(overlay)).collect();
-        Some(AppSource { path: path?, overlays: overlays.into_iter().collect::<Option<_>>()? })
+        Some(AppSource { path: path?, overlays: overlays.into_iter().collect::<Option<_>>()?, policy })
     }
 
     fn overlay(&mut self, raw: RawOverlay) -> Option<Overlay> {
         for key in raw.when.value.keys() {
             // A selector that can match nowhere is a spelling mistake, and one that would go unnoticed for long.
-            if !self.regions.values().flatten().any(|region| region.labels.contains_key(key)) {
+            if !self.raw_regions.have(key) {
                 self.note(
                     raw.when.referenced,
                     format!("no region has a label `{key}`, so this overlay applies nowhere"),
                 );
             }
         }
-        let matches = |region: &Option<RawRegion>| {
-            let labels = region.as_ref().map(|region| &region.labels);
-            raw.when.value.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
-        };
-        let regions = self.regions.iter().filter(|(_, region)| matches(region)).map(|(name, _)| name.clone()).collect();
+        let regions = self.raw_regions.with(&raw.when.value);
         Some(Overlay { path: self.place(raw.path, Whole::Refused)?, regions })
     }
 
@@ -143,19 +165,12 @@ enum Whole {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawDocument {
-    regions: Spanned<BTreeMap<Region, Option<RawRegion>>>,
+    regions: Spanned<RawRegions>,
     apps: Spanned<BTreeMap<App, RawApp>>,
     #[serde(default, deserialize_with = "present")]
     schemas: Option<Spanned<IgnoredAny>>,
     #[serde(default, deserialize_with = "present")]
-    rollouts: Option<Spanned<IgnoredAny>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRegion {
-    #[serde(default)]
-    labels: BTreeMap<Label, Label>,
+    rollouts: Option<Spanned<RawRollouts>>,
 }
 
 #[derive(Deserialize)]
@@ -167,7 +182,7 @@ struct RawApp {
     #[serde(default, deserialize_with = "present")]
     schemas: Option<Spanned<IgnoredAny>>,
     #[serde(default, deserialize_with = "present")]
-    rollout: Option<Spanned<IgnoredAny>>,
+    rollout: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -178,8 +193,8 @@ struct RawOverlay {
 }
 
 /// Tells a key that stands there with no value from one that is not there.
-fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Spanned<IgnoredAny>>, D::Error> {
-    Spanned::deserialize(value).map(Some)
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 #[cfg(test)]

@@ -9,13 +9,15 @@
 //! [`proof`](crate::proof), and what is compiled for a look need not be.
 
 mod bundle;
+mod contents;
 mod document;
 mod files;
 mod objects;
 mod problem;
 mod tree;
 
-pub use bundle::{COMPILER, Compilation, CompiledBundle, compile, compile_after};
+pub use bundle::{COMPILER, Compilation, CompiledBundle, compile, compile_after, policies};
+pub use contents::{Contents, Listed, Listing, contents};
 pub use document::DOCUMENT;
 pub use objects::{BlobId, GitObjects, Objects, ObjectsError};
 pub use problem::{CompileError, PathProblem, Problem, Problems};

@@ -5,6 +5,7 @@ use schema::CommitId;
 use super::base::BaseError;
 use crate::causes::causes;
 use crate::compile::CompileError;
+use crate::guards::GuardError;
 use crate::kind::ErrorKind;
 use crate::ledger::LedgerError;
 use crate::overrides::RefusedOverride;
@@ -58,6 +59,15 @@ pub enum LookError {
         #[source]
         source: CompileError,
     },
+    /// A commit that a guard holds back.
+    #[error("commit {} is not published", commit.short())]
+    Guarded {
+        /// The tip.
+        commit: CommitId,
+        /// Why.
+        #[source]
+        source: Box<GuardError>,
+    },
     /// What was offered for the commit is not what it compiles to, or cannot be looked at.
     #[error(transparent)]
     Rebuild(#[from] Box<RebuildError>),
@@ -94,6 +104,7 @@ impl LookError {
             LookError::Proof { source, .. } if source.is_damage() => ErrorKind::Unexpected,
             LookError::Compile { source: CompileError::Unreadable(_), .. } => ErrorKind::Unexpected,
             LookError::Proof { .. } | LookError::Compile { .. } => ErrorKind::Refused,
+            LookError::Guarded { source, .. } => source.kind(),
             LookError::Rebuild(error) => error.kind(),
             LookError::Regions { first, .. } => first.kind(),
         }
@@ -104,6 +115,7 @@ impl LookError {
         match self {
             LookError::Trust(error) => error.hint(),
             LookError::Regions { first, .. } => first.hint(),
+            LookError::Guarded { source, .. } => source.hint(),
             LookError::Rebuild(error) => error.hint(),
             LookError::Base(BaseError::Region(error)) => error.hint(),
             LookError::Base(BaseError::Apart { .. }) => Some(
@@ -136,9 +148,10 @@ impl LookError {
     /// The commit that is not published, if one was reached.
     pub fn commit(&self) -> Option<&CommitId> {
         match self {
-            LookError::Proof { commit, .. } | LookError::Compile { commit, .. } | LookError::Regions { commit, .. } => {
-                Some(commit)
-            }
+            LookError::Proof { commit, .. }
+            | LookError::Compile { commit, .. }
+            | LookError::Guarded { commit, .. }
+            | LookError::Regions { commit, .. } => Some(commit),
             _ => None,
         }
     }
@@ -156,6 +169,7 @@ impl LookError {
         match self {
             LookError::Proof { source, .. } => source.is_damage(),
             LookError::Compile { source, .. } => matches!(source, CompileError::Unreadable(_)),
+            LookError::Guarded { source, .. } => matches!(**source, GuardError::Unreadable { .. }),
             _ => false,
         }
     }

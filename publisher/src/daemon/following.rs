@@ -1,9 +1,12 @@
 //! Follows the branch: one look at a time, remembering only what saves work.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schema::{CommitId, Timestamp};
+use schema::rollout::Policy;
+use schema::status::RolloutStatus;
+use schema::{App, CommitId, Timestamp};
 use tokio::time::Instant;
 
 use super::ancestry::GitAncestry;
@@ -18,9 +21,10 @@ use crate::blocking::blocking;
 use crate::compile::Compilation;
 use crate::config::Config;
 use crate::duty::Duty;
+use crate::guards;
 use crate::kind::ErrorKind;
 use crate::proof::{Base, VerifiedCommit};
-use crate::publish::{Ancestry, Report, publish};
+use crate::publish::{Ancestry, InForce, Report, publish};
 use crate::publisher::Publisher;
 use crate::rebuild::rebuild;
 use crate::source::Source;
@@ -52,8 +56,12 @@ pub(super) struct Good {
     pub(super) commit: VerifiedCommit,
     pub(super) compilation: Arc<Compilation>,
     pub(super) ancestry: Arc<dyn Ancestry>,
-    /// Whether every region has it.
+    /// The policies that it goes by.
+    pub(super) rules: InForce,
+    /// Whether nothing is left to do about it but what rollouts do, or what waits for something else than a look.
     pub(super) everywhere: bool,
+    /// Whether it counts as published: nothing of it waits.
+    pub(super) handed_over: bool,
     /// What is worth knowing of the rules it was judged by.
     notes: Vec<String>,
 }
@@ -75,6 +83,8 @@ pub(super) enum Sight {
     Tip(Looked),
     /// A tip that waits for other signers.
     Waiting(Looked),
+    /// A tip that waits, somewhere, for the end of a freeze or of another rollout.
+    Held(Looked),
 }
 
 /// What a look at the branch led to.
@@ -88,6 +98,8 @@ pub struct Looked {
     /// were taken back by hand, rules that let more pass than the usual ones, other signers that are waited for, a trust root
     /// that expires soon.
     pub notes: Vec<String>,
+    /// How far the newest rollout of each app is, after a look that nobody follows up.
+    pub rollouts: Vec<RolloutStatus>,
 }
 
 impl Following {
@@ -158,10 +170,30 @@ impl Following {
         }
     }
 
+    /// Takes the tip again at the next look, whatever was made of it: something changed that it may have waited for.
+    pub(super) fn look_again(&mut self) {
+        self.good.iter_mut().for_each(|good| good.everywhere = false);
+    }
+
+    /// The policies of the apps that go by one, as far as a commit was read.
+    pub(super) fn policies(&self) -> Option<&BTreeMap<App, Policy>> {
+        self.good.as_ref().map(|good| &good.compilation.policies)
+    }
+
     /// Looks at the tip, and publishes it if it is new or was not published everywhere.
     pub(super) async fn look(&mut self) -> Result<Sight, LookError> {
+        let tip = self.see().await?;
+        self.judge(tip).await
+    }
+
+    /// Looks where the branch is, under the newest trust root. Slow where the repository is far away.
+    pub(super) async fn see(&mut self) -> Result<CommitId, LookError> {
         self.follow_roots().await?;
-        let tip = self.tip().await?;
+        self.tip().await
+    }
+
+    /// Publishes `tip` if it is new or was not published everywhere.
+    pub(super) async fn judge(&mut self, tip: CommitId) -> Result<Sight, LookError> {
         if self.good.as_ref().is_some_and(|good| good.everywhere && *good.commit.id() == tip) {
             return Ok(Sight::Unchanged);
         }
@@ -171,8 +203,11 @@ impl Following {
         match self.take(&tip).await {
             Ok(looked) => {
                 self.refused = None;
-                let is_waiting = !looked.report.waiting.is_empty();
-                Ok(if is_waiting { Sight::Waiting(looked) } else { Sight::Tip(looked) })
+                Ok(match looked.report.waiting.is_empty() {
+                    false => Sight::Waiting(looked),
+                    true if looked.report.is_handed_over() => Sight::Tip(looked),
+                    true => Sight::Held(looked),
+                })
             }
             Err(error) => {
                 if error.is_damage() && self.refetched.as_ref() != Some(&tip) {
@@ -204,7 +239,7 @@ impl Following {
             Duty::Rebuild => {
                 rebuild(&self.publisher, &good.commit, &good.compilation, &good.ancestry).await.map_err(Box::new)?
             }
-            _ => publish(&self.publisher, &good.commit, &good.compilation, &good.ancestry).await,
+            _ => publish(&self.publisher, &good.commit, &good.compilation, &good.rules, &good.ancestry).await,
         };
         let bundles = &good.compilation.bundles;
         let mut failed = report.failed.into_iter();
@@ -219,7 +254,9 @@ impl Following {
         }
         let report = Report { failed: Vec::new(), ..report };
         good.everywhere = report.waiting.is_empty();
-        if good.everywhere && self.chosen.is_none() {
+        // What waits for a freeze or a rollout to end goes by the policies before it still: it is not the next one's base.
+        good.handed_over = report.is_handed_over();
+        if good.handed_over && self.chosen.is_none() {
             self.remember_published(&report).await;
         }
         let standing = places(&self.publisher.store).await.unwrap_or_else(|error| {
@@ -232,7 +269,7 @@ impl Following {
         }
         let good = self.good.as_ref().expect("it was just published");
         let notes = notes::of(&report, &good.notes, &good.compilation, &standing);
-        Ok(Looked { commit: tip.clone(), notes, report })
+        Ok(Looked { commit: tip.clone(), notes, report, rollouts: Vec::new() })
     }
 
     /// Remembers that the tip is published, and what regions are at since.
@@ -270,10 +307,13 @@ impl Following {
         }
         let previous = self.good.as_ref().map(|good| Arc::clone(&good.compilation));
         let config = Arc::clone(&self.config);
-        let Proven { commit, compilation, notes } =
+        let Proven { commit, compilation, rules, notes } =
             prove(config, objects.clone(), rules, base, tip.clone(), previous, now).await?;
+        let guarded = guards::check(&self.publisher, objects.clone(), rules.base.as_ref(), &commit, &compilation).await;
+        guarded.map_err(|source| LookError::Guarded { commit: tip.clone(), source: Box::new(source) })?;
         let ancestry: Arc<dyn Ancestry> = Arc::new(GitAncestry { objects, tip: tip.clone(), lifted: moves });
-        Ok(Good { commit, compilation: Arc::new(compilation), ancestry, everywhere: false, notes })
+        let compilation = Arc::new(compilation);
+        Ok(Good { commit, compilation, ancestry, rules, everywhere: false, handed_over: false, notes })
     }
 
     /// Throws away the mirror in which objects of `tip` are damaged or missing. The next look fetches all of it.

@@ -32,9 +32,11 @@ impl Following {
         }
         // Where it is not everywhere yet, the next look goes on with that.
         if let Some(good) = self.good.as_mut().filter(|good| good.everywhere) {
-            report = publish(&self.publisher, &good.commit, &good.compilation, &good.ancestry).await;
+            report = publish(&self.publisher, &good.commit, &good.compilation, &good.rules, &good.ancestry).await;
             self.publisher = self.publisher.clone().remembering_also(&report.orders);
             if report.failed.is_empty() && report.waiting.is_empty() {
+                // Somebody else may have ended what it waited for.
+                good.everywhere = good.handed_over || !report.is_handed_over();
                 return report;
             }
             // The next look takes the tip again, and says what is in the way.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use schema::status::HeldStatus;
 use schema::{App, Region, Timestamp, TrustRoot};
 
 use crate::compile::Compilation;
+use crate::plan::Held;
 use crate::publish::Report;
 
 /// How many days before a trust root expires it is said, and said again.
@@ -48,9 +50,33 @@ pub(super) fn of(
     });
     let blocked = report.blocked.iter().map(|blocked| {
         let (app, region, bundle) = (&blocked.app, &blocked.region, blocked.digest.short());
-        format!("app `{app}` in region `{region}` does not get bundle {bundle}: it was taken back by hand")
+        let why = in_words(&blocked.why);
+        format!("app `{app}` in region `{region}` does not get bundle {bundle}: {why}")
     });
     of_rules.iter().cloned().chain(waiting).chain(elsewhere).chain(vanished).chain(blocked).collect()
+}
+
+/// The regions that do not get what the tip asks for.
+pub(super) fn held(report: &Report) -> Vec<HeldStatus> {
+    let held = report.blocked.iter().map(|blocked| HeldStatus {
+        app: blocked.app.clone(),
+        region: blocked.region.clone(),
+        digest: blocked.digest,
+        why: in_words(&blocked.why),
+        is_pending: blocked.why.is_pending(),
+    });
+    held.collect()
+}
+
+fn in_words(held: &Held) -> String {
+    match held {
+        Held::ByHand => "it was taken back by hand".to_owned(),
+        Held::Failed { why } => {
+            format!("its rollout did not succeed, and it stays away until another takes its place: {why}")
+        }
+        Held::Frozen { why } => format!("everyone stays on what they run until an `unfreeze`: {why}"),
+        Held::Waits { why } => why.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Proves and compiles one tip. All of it blocks, so it runs on a thread of its own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,16 +11,19 @@ use super::ancestry::contains;
 use super::error::LookError;
 use super::rules::Rules;
 use crate::blocking::blocking;
-use crate::compile::{Compilation, GitObjects, compile, compile_after};
+use crate::compile::{Compilation, CompileError, GitObjects, compile, compile_after, policies};
 use crate::config::Config;
 use crate::overrides::Lifted;
 use crate::proof::{Base, FirstSeen, ProofError, VerifiedCommit, WalkError, verify_commits};
+use crate::publish::InForce;
 use crate::signers::PolicyError;
 
 /// A commit that may be published, and its bundles.
 pub(super) struct Proven {
     pub(super) commit: VerifiedCommit,
     pub(super) compilation: Compilation,
+    /// The policies that it goes by.
+    pub(super) rules: InForce,
     /// What is worth knowing of the rules it was judged by.
     pub(super) notes: Vec<String>,
 }
@@ -45,7 +49,9 @@ pub(super) async fn prove(
             None => compile(&objects, commit.tree(), &Limits::DEFAULT),
         };
         let compilation = compiled.map_err(|source| LookError::Compile { commit: tip.clone(), source })?;
-        Ok(Proven { commit, compilation, notes })
+        let rules = in_force(&repository, &objects, &base, &compilation);
+        let rules = rules.map_err(|source| LookError::Compile { commit: tip.clone(), source })?;
+        Ok(Proven { commit, compilation, rules, notes })
     })
     .await
 }
@@ -107,6 +113,42 @@ impl Judging<'_> {
         // What git cannot tell, it does not confirm.
         contains(self.repository, self.tip, commit).unwrap_or(false)
     }
+}
+
+/// The policies that were in force at `base`, and those of `compilation` for apps that had none there.
+fn in_force(
+    repository: &Repository,
+    objects: &GitObjects<'_>,
+    base: &Base,
+    compilation: &Compilation,
+) -> Result<InForce, CompileError> {
+    let commit = match base {
+        Base::Published { commit, .. } => commit,
+        Base::LeftBehind { published, .. } => published,
+        Base::Beginning | Base::Adopted(_) => {
+            return Ok(InForce::between(None, BTreeMap::new(), &compilation.policies));
+        }
+    };
+    let tree = Oid::from_str(commit.as_str()).and_then(|id| Ok(repository.find_commit(id)?.tree_id()));
+    let before = match tree {
+        Ok(tree) => {
+            let tree = tree.to_string().parse().expect("git writes ids in lower-case hex");
+            match policies(objects, &tree, &Limits::DEFAULT) {
+                Ok(policies) => policies,
+                Err(CompileError::Refused(_)) => BTreeMap::new(),
+                Err(unreadable) => return Err(unreadable),
+            }
+        }
+        // What two principals let the branch leave behind need not be there any more.
+        Err(error) => {
+            tracing::warn!(
+                "Commit {} is not in the repository, so its policies are not gone by: {error}",
+                commit.short()
+            );
+            BTreeMap::new()
+        }
+    };
+    Ok(InForce::between(Some(commit.clone()), before, &compilation.policies))
 }
 
 fn refused(tip: &CommitId, source: ProofError) -> LookError {

@@ -1,14 +1,16 @@
 //! Says what happened: in the status, as events, and in the log once and not at every look.
 
-use schema::status::{PublisherProblem, PublisherStatus};
+use schema::status::{PublisherProblem, PublisherStatus, RolloutStatus};
 use schema::{CommitId, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use super::error::LookError;
 use super::following::Looked;
+use super::notes;
 use crate::causes::causes;
 use crate::kind::ErrorKind;
 use crate::publish::{Moved, Report};
+use crate::rollout::driver::{DriveError, Turned};
 
 /// Something that happened, for whoever shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +40,8 @@ pub(super) struct Teller {
     events: Option<mpsc::UnboundedSender<Event>>,
     /// The note on the trust root, which comes with time and not with a tip.
     of_root: Option<String>,
+    /// What keeps rollouts from going on.
+    of_rollouts: Vec<String>,
 }
 
 impl Teller {
@@ -47,7 +51,7 @@ impl Teller {
         events: Option<mpsc::UnboundedSender<Event>>,
     ) -> Teller {
         status.send_modify(|status| status.source = source);
-        Teller { status, events, of_root: None }
+        Teller { status, events, of_root: None, of_rollouts: Vec::new() }
     }
 
     /// What was published before, also where nothing of this process was.
@@ -95,6 +99,7 @@ impl Teller {
             status.last_look = Some(now);
             status.published = Some(looked.commit.clone());
             status.published_at = Some(now);
+            status.held = notes::held(&looked.report);
         });
         self.moved(&looked.commit, &looked.report.moved);
         self.refreshed(&looked.report.refreshed);
@@ -104,7 +109,10 @@ impl Teller {
 
     /// The tip waits for other signers: no problem of ours, but worth a note.
     pub(super) fn waiting(&self, looked: &Looked, now: Timestamp) {
-        self.status.send_modify(|status| status.last_look = Some(now));
+        self.status.send_modify(|status| {
+            status.last_look = Some(now);
+            status.held = notes::held(&looked.report);
+        });
         self.moved(&looked.commit, &looked.report.moved);
         self.refreshed(&looked.report.refreshed);
         self.noted(&looked.commit, &looked.notes);
@@ -138,6 +146,45 @@ impl Teller {
         self.status.send_modify(|status| status.problem = Some(problem));
     }
 
+    /// How far rollouts are by now, and what is in their way.
+    pub(super) fn turned(&mut self, turned: Turned) {
+        let Turned { mut rollouts, completed, failed, .. } = turned;
+        self.status.send_if_modified(|status| {
+            // What could not be read this time is still shown as it was.
+            let missing =
+                |known: &&RolloutStatus| !failed.is_empty() && rollouts.iter().all(|new| new.app != known.app);
+            let kept: Vec<RolloutStatus> = status.rollouts.iter().filter(missing).cloned().collect();
+            rollouts.extend(kept);
+            rollouts.sort_by(|one, other| one.app.cmp(&other.app));
+            let is_news = status.rollouts != rollouts;
+            status.rollouts = rollouts;
+            is_news
+        });
+        for (commit, moved) in completed {
+            self.moved(&commit, &[moved]);
+        }
+        self.in_the_way(&failed);
+    }
+
+    fn in_the_way(&mut self, failed: &[DriveError]) {
+        let said: Vec<String> = failed
+            .iter()
+            .map(|error| {
+                let causes = causes(error).join(": ");
+                error.hint().map_or(causes.clone(), |hint| format!("{causes}; {hint}"))
+            })
+            .collect();
+        if said == self.of_rollouts {
+            return;
+        }
+        said.iter().filter(|said| !self.of_rollouts.contains(said)).for_each(|said| tracing::error!("{said}"));
+        self.status.send_modify(|status| {
+            status.notes.retain(|note| !self.of_rollouts.contains(note));
+            status.notes.extend(said.iter().cloned());
+        });
+        self.of_rollouts = said;
+    }
+
     /// Pointers were looked after.
     pub(super) fn kept(&self, report: &Report) {
         if let Some(published) = self.status.borrow().published.clone() {
@@ -155,7 +202,9 @@ impl Teller {
         for note in notes.iter().filter(|note| !known.contains(note)) {
             tracing::warn!("Note on commit {}: {note}", commit.short());
         }
-        self.status.send_modify(|status| status.notes = notes.iter().chain(&self.of_root).cloned().collect());
+        self.status.send_modify(|status| {
+            status.notes = notes.iter().chain(&self.of_root).chain(&self.of_rollouts).cloned().collect()
+        });
     }
 
     fn well(&self) {

@@ -1,5 +1,7 @@
+mod guards;
 mod policy;
 mod roles;
+mod rollouts;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -98,11 +100,15 @@ impl Site {
     }
 
     fn run(config: Config, publisher: Publisher) -> Running {
+        Site::run_with(config, publisher, Arc::new(NoFleet), Receiver::nobody())
+    }
+
+    fn run_with(config: Config, publisher: Publisher, fleet: Arc<dyn Fleet>, orders: Receiver) -> Running {
         let (status, watched) = watch::channel(PublisherStatus::default());
         let (events, received) = mpsc::unbounded_channel();
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(run(config, publisher, status, Some(events), shutdown.clone()));
+        tasks.spawn(run(config, publisher, fleet, orders, status, Some(events), shutdown.clone()));
         Running { tasks, status: watched, events: received, shutdown }
     }
 }
@@ -306,7 +312,14 @@ async fn a_rollback_holds_against_a_running_publisher() {
     let mut daemon = site.start();
     daemon.until(|status| status.published.as_ref() == Some(&second)).await;
     let regions = [bench::region("eu")];
-    let back = rollback(&site.publisher(), &bench::app(), &regions, &RollbackTarget::Previous, "it is bad").await;
+    let back = rollback(
+        &site.publisher(),
+        &bench::app(),
+        &regions,
+        &RollbackTarget::Previous,
+        &crate::bench::cause("it is bad"),
+    )
+    .await;
     assert_eq!(back.expect("there is one before")[0].order.generation, Generation::new(3));
     daemon.stop().await;
     // The next start is told, and does not fight.

@@ -48,10 +48,16 @@ fn every_row_of_the_table() {
         ("the bundle stands and is old", 1, 1, old, Plan::Refresh { order: order(1, 4, 8) }),
         ("the bundle was taken back", 2, 1, young, Plan::Blocked { refresh: None }),
         ("the bundle was taken back long ago", 2, 1, old, Plan::Blocked { refresh: Some(order(1, 4, 8)) }),
-        ("the bundle is new", 3, 1, young, Plan::Publish { order: order(1, 5, 1) }),
+        ("the bundle is new", 3, 1, young, Plan::Publish { order: order(1, 5, 1), refresh: None }),
         ("the bundle stands, in an old epoch", 1, 2, young, Plan::Refresh { order: order(2, 1, 1) }),
         ("the bundle was taken back in an old epoch", 2, 2, young, Plan::Blocked { refresh: Some(order(2, 1, 1)) }),
-        ("the bundle and the epoch are new", 3, 2, young, Plan::Publish { order: order(2, 1, 1) }),
+        (
+            "the bundle and the epoch are new",
+            3,
+            2,
+            young,
+            Plan::Publish { order: order(2, 1, 1), refresh: Some(order(2, 1, 1)) },
+        ),
     ];
     for (row, wanted, epoch, now, expected) in rows {
         assert_eq!(
@@ -60,7 +66,10 @@ fn every_row_of_the_table() {
             "{row}"
         );
     }
-    assert_eq!(plan(None, &digest(1), Epoch::new(3), young, &FRESHNESS), Ok(Plan::Publish { order: order(3, 1, 1) }));
+    assert_eq!(
+        plan(None, &digest(1), Epoch::new(3), young, &FRESHNESS),
+        Ok(Plan::Publish { order: order(3, 1, 1), refresh: None })
+    );
 }
 
 #[test]
@@ -70,7 +79,7 @@ fn what_agents_no_longer_believe_is_said_again_at_once() {
         |wanted| plan(Some((&standing, Vouching::Superseded)), &digest(wanted), Epoch::FIRST, start(), &FRESHNESS);
     assert_eq!(plan(1), Ok(Plan::Refresh { order: order(1, 4, 8) }));
     assert_eq!(plan(2), Ok(Plan::Blocked { refresh: Some(order(1, 4, 8)) }));
-    assert_eq!(plan(3), Ok(Plan::Publish { order: order(1, 5, 1) }));
+    assert_eq!(plan(3), Ok(Plan::Publish { order: order(1, 5, 1), refresh: Some(order(1, 4, 8)) }));
 }
 
 #[test]
@@ -80,7 +89,7 @@ fn the_last_generation_is_an_error_and_not_a_wrap() {
     assert_eq!(refused, Err(OrdersUsedUp { newest: order(1, u64::MAX, 1) }));
     // A new epoch gets out of it.
     let recovered = plan(Some((&last, Vouching::InForce)), &digest(2), Epoch::new(2), start(), &FRESHNESS);
-    assert_eq!(recovered, Ok(Plan::Publish { order: order(2, 1, 1) }));
+    assert_eq!(recovered, Ok(Plan::Publish { order: order(2, 1, 1), refresh: Some(order(2, 1, 1)) }));
 }
 
 proptest! {
@@ -96,7 +105,7 @@ proptest! {
         let planned = match plan {
             Plan::Unchanged => None,
             Plan::Blocked { refresh } => refresh,
-            Plan::Refresh { order } | Plan::Publish { order } => Some(order),
+            Plan::Refresh { order } | Plan::Publish { order, .. } => Some(order),
         };
         if let Some(planned) = planned {
             prop_assert!(planned > newest.order());

@@ -14,11 +14,13 @@ mod first_seen;
 mod merge_base;
 mod object;
 mod seal;
+mod trailers;
 mod tree;
 mod verify;
 mod walk;
 
 pub use first_seen::FirstSeen;
 pub use object::{CommitObject, MalformedCommit};
+pub use trailers::Trailer;
 pub use verify::{Base, ProofError, VerifiedCommit, verify_commits};
 pub use walk::{ForcedTo, WalkError};

@@ -6,6 +6,7 @@ use super::changes::{self, Changes};
 use super::first_seen::FirstSeen;
 use super::object::CommitObject;
 use super::seal::{SealRefusal, Sealed};
+use super::trailers::{self, Trailer};
 use super::walk::{self, Commits, Known, WalkError};
 use crate::ledger::LedgerError;
 use crate::signers::{Mode, SignatureRefusal, Signer, SignerPolicy};
@@ -39,6 +40,7 @@ pub struct VerifiedCommit {
     id: CommitId,
     tree: TreeId,
     release_seq: u64,
+    trailers: Vec<Trailer>,
 }
 
 impl VerifiedCommit {
@@ -55,6 +57,12 @@ impl VerifiedCommit {
     /// How many commits are reachable from it: grows along every history, and is the same for everyone.
     pub fn release_seq(&self) -> u64 {
         self.release_seq
+    }
+
+    /// What the commits since the published one that were judged one by one say to the publisher: all of them, or, in mode
+    /// `head`, the tip. None where nothing was published.
+    pub fn trailers(&self) -> &[Trailer] {
+        &self.trailers
     }
 }
 
@@ -166,7 +174,18 @@ pub fn verify_commits(
         Base::Published { release_seq: Some(published), .. } => published.saturating_add(new.len() as u64),
         _ => walk::count(&commits, tip)?,
     };
-    Ok(VerifiedCommit { id: tip.clone(), tree: commits.read(tip)?.tree, release_seq })
+    let signed = match (base, policy.mode()) {
+        // Where nothing was published there is nothing to speak about, and all of a history to read.
+        (Base::Beginning | Base::Adopted(_), _) => &[],
+        (_, Mode::Strict) => &new[..],
+        (_, Mode::Head) if new.is_empty() => &[],
+        (_, Mode::Head) => std::slice::from_ref(tip),
+    };
+    let mut trailers = Vec::new();
+    for id in signed {
+        trailers.extend(trailers::trailers(id, commits.read(id)?.message()));
+    }
+    Ok(VerifiedCommit { id: tip.clone(), tree: commits.read(tip)?.tree, release_seq, trailers })
 }
 
 impl Base {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use schema::{App, CommitId, Digest, Order, Pointer, Region, Target, Timestamp, Verified};
+use schema::pointer::Cause;
+use schema::{AgentId, App, CommitId, Digest, Order, Pointer, Region, Target, Timestamp, Verified};
 
 use crate::publisher::Publisher;
+use crate::rollout::Wanted;
 
 /// A pointer before it is signed.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,21 +57,47 @@ impl Draft {
         })
     }
 
-    /// A new generation that goes back to an earlier bundle. The bundle it leaves is withdrawn.
+    /// A new generation that goes back to an earlier bundle, by hand. The bundles it leaves are withdrawn: the stable one, and
+    /// the candidate, if there is one.
     pub(crate) fn backward(newest: &Verified<Pointer>, target: Target, commit: CommitId, signing: Signing) -> Draft {
         let Draft(pointer) = Draft::forward(Some(newest), (&newest.app, &newest.region), target, commit, signing);
-        let kept = newest.withdrawn.iter().copied().filter(|digest| *digest != newest.stable.digest);
+        let left: Vec<Digest> =
+            newest.candidate.iter().map(|candidate| candidate.target.digest).chain([newest.stable.digest]).collect();
+        let kept = newest.withdrawn.iter().copied().filter(|digest| !left.contains(digest));
         let mut withdrawn: Vec<Digest> =
-            kept.chain([newest.stable.digest]).filter(|digest| *digest != target.digest).collect();
+            kept.chain(left.iter().copied()).filter(|digest| *digest != target.digest).collect();
         // Only the last few matter: whoever goes back further than that has a revert to make.
         let surplus = withdrawn.len().saturating_sub(WITHDRAWN_MAX);
         withdrawn.drain(..surplus);
         Draft(Pointer { withdrawn, ..pointer })
     }
 
-    /// The same statement, signed afresh under another order.
+    /// A new generation that says what a rollout wants of the region. What was withdrawn by hand stays so while the region keeps
+    /// its stable bundle.
+    pub(crate) fn toward(newest: &Verified<Pointer>, wanted: Wanted, signing: Signing) -> Draft {
+        let Wanted { stable, commit, candidate, cause } = wanted;
+        let withdrawn = if newest.stable == stable { newest.withdrawn.clone() } else { Vec::new() };
+        let Draft(pointer) = Draft::forward(Some(newest), (&newest.app, &newest.region), stable, commit, signing);
+        Draft(Pointer { candidate, withdrawn, ..pointer }).because(&cause)
+    }
+
+    /// A new generation that names the same bundles and holds others back, or lets them go.
+    pub(crate) fn holding(
+        newest: &Verified<Pointer>,
+        quarantine: Vec<AgentId>,
+        freeze: bool,
+        signing: Signing,
+    ) -> Draft {
+        let Draft(pointer) = Draft::refreshed(newest, signing);
+        Draft(Pointer { quarantine, freeze, trace: Some(traceparent()), ..pointer })
+    }
+
+    /// The same statement, signed afresh under another order. Where an epoch begins, the rollouts of the one before count no more,
+    /// so nobody would ever take their candidates back: they stay behind.
     pub(crate) fn refreshed(newest: &Verified<Pointer>, signing: Signing) -> Draft {
+        let candidate = newest.candidate.clone().filter(|_| newest.epoch == signing.order.epoch);
         Draft(Pointer {
+            candidate,
             epoch: signing.order.epoch,
             generation: signing.order.generation,
             serial: signing.order.serial,
@@ -78,6 +106,11 @@ impl Draft {
             prev: Some(newest.payload_digest()),
             ..Pointer::clone(newest)
         })
+    }
+
+    /// The same, and who made it and why.
+    pub(crate) fn because(self, cause: &Cause) -> Draft {
+        Draft(Pointer { cause: Some(cause.clone()), ..self.0 })
     }
 
     pub(crate) fn into_pointer(self) -> Pointer {
@@ -96,7 +129,9 @@ fn traceparent() -> Box<str> {
 
 #[cfg(test)]
 mod tests {
+    use schema::Epoch;
     use schema::keys::SecretKey;
+    use schema::pointer::{Candidate, Phase, Selector, Slice};
 
     use super::*;
 
@@ -148,6 +183,29 @@ mod tests {
         assert!(refreshed.issued == a.expires && refreshed.expires > a.expires);
         let as_before = Pointer { serial: a.serial, issued: a.issued, expires: a.expires, prev: a.prev, ..refreshed };
         assert_eq!(as_before, *a);
+    }
+
+    #[test]
+    fn a_new_epoch_begins_without_the_candidate_of_a_rollout_that_counts_no_more() {
+        let candidate = |newest: &Pointer| Pointer {
+            candidate: Some(Candidate {
+                target: target("b"),
+                phase: Phase::Activate,
+                slice: Slice { share: 500, when: Selector::default(), not_before: None, confirmed: false },
+                salt: "salt".into(),
+                spread_s: 0,
+                confirm_within_s: 0,
+                also: Vec::new(),
+            }),
+            ..newest.clone()
+        };
+        let under_way = sealed(Draft(candidate(&first())));
+        let order = under_way.order();
+        let serial = order.next_serial().expect("a second");
+        assert_eq!(Draft::refreshed(&under_way, signing(serial)).into_pointer().candidate, under_way.candidate);
+        let epoch = Order { epoch: Epoch::new(2), ..Order::FIRST };
+        let begun = Draft::refreshed(&under_way, signing(epoch)).into_pointer();
+        assert_eq!((begun.candidate, begun.stable), (None, target("a")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From compiled bundles to moved pointers: the one path on which anything is written to a store.
 //!
 //! In: a [`VerifiedCommit`](crate::proof::VerifiedCommit) and its compiled bundles. Out: per region, a pointer that names
-//! the bundle. Each step is a type that consumes the one before:
+//! the bundle, or the first record of a rollout that brings it. Each step is a type that consumes the one before:
 //!
 //! ```text
 //! CompiledBundle -> PlacedBundle -> SignedBundle -> StoredBundle -> Recorded -> Published
@@ -17,7 +17,9 @@ mod ancestry;
 mod bundle_error;
 mod content;
 mod draft;
+mod in_force;
 mod manifest;
+mod past;
 mod pieces;
 mod place;
 mod point;
@@ -29,6 +31,8 @@ mod reseal;
 mod round;
 mod seal;
 mod sign;
+mod staging;
+mod start;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -38,11 +42,13 @@ use futures_util::{StreamExt as _, stream};
 pub use ancestry::{Ancestry, AncestryError, AncestryFault, Origin, Relation};
 pub use bundle_error::{BundleError, BundleFault};
 pub use content::ContentFault;
+pub use in_force::InForce;
 pub use refresh::refresh;
-pub use report::{Blocked, Moved, Report, Waiting};
+pub use report::{Begun, Blocked, Moved, Report, Waiting};
 pub use round::publish;
 
 pub(crate) use draft::{Draft, Signing};
+pub(crate) use past::past;
 pub(crate) use pieces::Pieces;
 pub(crate) use point::announce;
 pub(crate) use read_back::{StoredBundle, read_back, seal_bundle};
@@ -58,4 +64,16 @@ const AT_A_TIME: usize = 8;
 // A vector, so that the closure which made the futures is no part of this one's type.
 pub(crate) async fn a_few_at_a_time<F: Future>(works: Vec<F>) -> Vec<F::Output> {
     stream::iter(works).buffered(AT_A_TIME).collect().await
+}
+
+/// All values, or all errors.
+fn all<T, E>(results: Vec<Result<T, E>>) -> Result<Vec<T>, Vec<E>> {
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(values) } else { Err(errors) }
 }

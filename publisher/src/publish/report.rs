@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use schema::{App, Digest, Order, Region, Timestamp};
+use schema::{App, Digest, Order, Region, RolloutId, Timestamp};
 
+use crate::plan::Held;
 use crate::publisher::Orders;
 use crate::region::RegionError;
 
@@ -15,7 +16,9 @@ pub struct Report {
     pub moved: Vec<Moved>,
     /// Pointers that were signed afresh.
     pub refreshed: Vec<Moved>,
-    /// Regions that do not get their bundle because an operator took it back by hand.
+    /// Rollouts that began: they bring what is new to their regions.
+    pub begun: Vec<Begun>,
+    /// Regions that do not get their bundle, or not for now.
     pub blocked: Vec<Blocked>,
     /// Bundles that no pointer may name before others have signed their manifests. Where there are any, nothing moved.
     pub waiting: Vec<Waiting>,
@@ -42,15 +45,26 @@ pub struct Moved {
     pub at: Timestamp,
 }
 
-/// A region whose operator took back what the tip asks for.
+/// A rollout that began.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Begun {
+    /// The app.
+    pub app: App,
+    /// The rollout.
+    pub id: RolloutId,
+}
+
+/// A region that does not get what the tip asks for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Blocked {
     /// The app.
     pub app: App,
     /// The region.
     pub region: Region,
-    /// The bundle that was taken back.
+    /// The bundle.
     pub digest: Digest,
+    /// Why.
+    pub why: Held,
 }
 
 /// A bundle whose manifest too few have signed.
@@ -85,6 +99,13 @@ impl Report {
         waiting.sort();
         waiting.dedup();
         Report { waiting, ..Report::default() }
+    }
+
+    /// Whether nothing of the commit is left to do but what rollouts do that are under way.
+    pub fn is_handed_over(&self) -> bool {
+        self.failed.is_empty()
+            && self.waiting.is_empty()
+            && !self.blocked.iter().any(|blocked| blocked.why.is_pending())
     }
 
     pub(super) fn sort(&mut self) {

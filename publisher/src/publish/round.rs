@@ -8,24 +8,29 @@ use tokio::sync::OnceCell;
 
 use super::read_back::Standing;
 use super::report::{Report, Waiting};
-use super::work::{Done, Planned, What, Work};
-use super::{Ancestry, a_few_at_a_time};
+use super::staging::{AppPlan, plan_app};
+use super::start::start;
+use super::work::{Done, What, Work};
+use super::{Ancestry, InForce, a_few_at_a_time, all};
 use crate::compile::Compilation;
 use crate::proof::VerifiedCommit;
 use crate::publisher::Publisher;
 use crate::region::RegionError;
 
-/// Publishes what `compilation` has for each app and region, as the bundles of `commit`.
+/// Publishes what `compilation` has for each app and region, as the bundles of `commit`, by the rules that are in force.
 ///
 /// All regions are read and planned, and all new bundles stored, signed by as many as must and read back, before the first
-/// pointer moves; if any of that fails or has to wait for other signers, nothing moves. What fails after that leaves the other
-/// regions moved, and the same call repeated finishes the rest. A region that has its bundle gets no new generation.
+/// pointer moves; if any of that fails or has to wait for other signers, nothing moves but what a rollout that the commit ends
+/// takes back. Then the regions that go at once are moved, and for those that go by a policy a rollout begins, which is a record
+/// and no more: whoever drives rollouts finds it. What fails after that leaves the other regions moved, and the same call
+/// repeated finishes the rest. A region that has its bundle gets no new generation.
 ///
 /// A publisher that only signs manifests ends there. One that lacks a region's pointer key leaves that region alone.
 pub async fn publish(
     publisher: &Publisher,
     commit: &VerifiedCommit,
     compilation: &Compilation,
+    rules: &InForce,
     ancestry: &Arc<dyn Ancestry>,
 ) -> Report {
     let moves = publisher.duty.moves_pointers();
@@ -37,21 +42,31 @@ pub async fn publish(
         bundles.clone().map(|((app, _), bundle)| ((app, bundle.summary.digest), OnceCell::new())).collect();
     let works = bundles.map(|((app, region), bundle)| {
         let stored = &cells[&(app, bundle.summary.digest)];
-        Work { publisher, app, region, commit, ancestry, bundle, stored }
+        Work { publisher, app, region, commit, ancestry, rules, bundle, stored }
     });
     let works: Vec<Work<'_>> = works.collect();
+    let apps: Vec<&[Work<'_>]> = works.chunk_by(|one, other| one.app == other.app).collect();
 
-    let report = match prepare(&works).await {
+    let report = match prepare(&apps).await {
         Err(failed) => failed.into_iter().map(Err).collect(),
         Ok(Prepared::Waiting(waiting)) => Report::waiting(waiting),
-        Ok(Prepared::Ready(planned)) if moves => {
+        Ok(Prepared::Ready(plans)) if moves => {
+            let starts: Vec<_> = apps.iter().zip(&plans).filter_map(|(works, plan)| start(works, plan)).collect();
+            let planned = plans.into_iter().flat_map(|plan| plan.planned);
             let moves = works.iter().zip(planned).map(async |(work, planned)| {
                 let done = work.carry_out(planned).await;
                 // A crash here leaves some regions moved and others not: the next start plans each from the store again.
                 fail::fail_point!("publish-between-regions");
                 done
             });
-            a_few_at_a_time(moves.collect()).await.into_iter().collect()
+            let mut report: Report = a_few_at_a_time(moves.collect()).await.into_iter().collect();
+            for begun in a_few_at_a_time(starts.into_iter().map(|start| start.record(publisher)).collect()).await {
+                match begun {
+                    Ok(begun) => report.begun.push(begun),
+                    Err(failed) => report.failed.push(failed),
+                }
+            }
+            report
         }
         Ok(Prepared::Ready(_)) => Report::default(),
     };
@@ -61,15 +76,18 @@ pub async fn publish(
 /// What is in the way of the first pointer, if nothing failed.
 enum Prepared {
     /// Nothing.
-    Ready(Vec<Planned>),
+    Ready(Vec<AppPlan>),
     /// Other signers.
     Waiting(Vec<Waiting>),
 }
 
 /// Plans all regions, and has every bundle stored that one of them needs.
-async fn prepare(works: &[Work<'_>]) -> Result<Prepared, Vec<RegionError>> {
-    let planned = all(a_few_at_a_time(works.iter().map(Work::plan).collect()).await)?;
-    let needed = works.iter().zip(&planned).filter(|(_, planned)| planned.needs_the_bundle());
+async fn prepare(apps: &[&[Work<'_>]]) -> Result<Prepared, Vec<RegionError>> {
+    let plans = all(a_few_at_a_time(apps.iter().map(|works| plan_app(works)).collect()).await);
+    let plans = plans.map_err(|failed| failed.into_iter().flatten().collect::<Vec<_>>())?;
+    let works = apps.iter().flat_map(|works| works.iter());
+    let needed = works.zip(plans.iter().flat_map(|plan| &plan.planned));
+    let needed = needed.filter(|(_, planned)| planned.needs_the_bundle());
     // Each bundle once: a region that shares it finds it there.
     let needed: BTreeMap<(&App, Digest), &Work<'_>> =
         needed.map(|(work, _)| ((work.app, work.bundle.summary.digest), work)).collect();
@@ -79,19 +97,7 @@ async fn prepare(works: &[Work<'_>]) -> Result<Prepared, Vec<RegionError>> {
         Standing::Stored(_) => None,
     });
     let waiting: Vec<Waiting> = waiting.collect();
-    Ok(if waiting.is_empty() { Prepared::Ready(planned) } else { Prepared::Waiting(waiting) })
-}
-
-/// All values, or all errors.
-fn all<T>(results: Vec<Result<T, RegionError>>) -> Result<Vec<T>, Vec<RegionError>> {
-    let (mut values, mut errors) = (Vec::new(), Vec::new());
-    for result in results {
-        match result {
-            Ok(value) => values.push(value),
-            Err(error) => errors.push(error),
-        }
-    }
-    if errors.is_empty() { Ok(values) } else { Err(errors) }
+    Ok(if waiting.is_empty() { Prepared::Ready(plans) } else { Prepared::Waiting(waiting) })
 }
 
 impl FromIterator<Result<Done, RegionError>> for Report {

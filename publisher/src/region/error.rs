@@ -7,6 +7,7 @@ use store::StoreError;
 use crate::kind::ErrorKind;
 use crate::plan::OrdersUsedUp;
 use crate::publish::{AncestryError, BundleError};
+use crate::rollout::records::RecordError;
 
 /// Says why a region was not read, repaired or moved. What it runs stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +91,12 @@ pub enum RegionFault {
     /// The bundle that the region was to run is not usable.
     #[error(transparent)]
     Bundle(#[from] Box<BundleError>),
+    /// There is nothing to hold back.
+    #[error("nothing was ever published there")]
+    NothingThere,
+    /// How far a rollout is that reaches the region could not be found out, or not be recorded.
+    #[error(transparent)]
+    Rollout(#[from] Box<RecordError>),
     /// Agents of the region would refuse what this publisher signs.
     #[error("its agents would refuse what this publisher signs")]
     Unsigned(#[source] NotThePointer),
@@ -184,6 +191,7 @@ impl RegionFault {
         match self {
             RegionFault::Store(error) => error.into(),
             RegionFault::Bundle(error) => error.kind(),
+            RegionFault::Rollout(error) => error.kind(),
             RegionFault::LostRace { .. } | RegionFault::Contested { .. } | RegionFault::Behind { .. } => {
                 ErrorKind::LostRace
             }
@@ -194,6 +202,7 @@ impl RegionFault {
             | RegionFault::Rewound { .. }
             | RegionFault::Jumped { .. }
             | RegionFault::Apart { .. }
+            | RegionFault::NothingThere
             | RegionFault::Unsigned(_)
             | RegionFault::OrdersUsedUp(_) => ErrorKind::Refused,
         }
@@ -202,8 +211,9 @@ impl RegionFault {
     /// What to do about it, where somebody can do something.
     pub fn hint(&self) -> Option<String> {
         match self {
-            RegionFault::Store(_) | RegionFault::Ancestry(_) | RegionFault::LostRace { .. } => None,
+            RegionFault::Store(_) | RegionFault::Ancestry(_) | RegionFault::LostRace { .. } | RegionFault::NothingThere => None,
             RegionFault::Bundle(error) => error.hint(),
+            RegionFault::Rollout(error) => error.hint(),
             RegionFault::Damaged {
                 object,
                 source: NotThePointer::SignersUnknown { oldest } | NotThePointer::BeforeTheRoots { oldest },

@@ -22,7 +22,7 @@ pub enum RollbackTarget {
     Digest(Digest),
     /// The bundle that this commit was published with.
     Commit(CommitId),
-    /// The bundle before the one that runs.
+    /// The bundle before the one that runs: where a candidate is under way, the stable one.
     Previous,
 }
 
@@ -59,7 +59,7 @@ impl KnownGeneration {
             RollbackTarget::Generation(generation) => self.generation == *generation,
             RollbackTarget::Digest(digest) => self.digest == *digest,
             RollbackTarget::Commit(commit) => self.commit == *commit,
-            RollbackTarget::Previous => self.digest != current.stable.digest,
+            RollbackTarget::Previous => current.candidate.is_some() || self.digest != current.stable.digest,
         }
     }
 }
@@ -88,7 +88,7 @@ pub(super) async fn find(
     while let Some(pointer) = records.try_next().await? {
         let generation = KnownGeneration::of(&pointer);
         if generation.is(target, current) {
-            if generation.digest == current.stable.digest {
+            if generation.digest == current.stable.digest && current.candidate.is_none() {
                 return Err(RollbackFault::Running { wanted: target.clone(), current: KnownGeneration::of(current) });
             }
             return Ok(Found { target: pointer.stable, commit: generation.commit, epoch: pointer.epoch });

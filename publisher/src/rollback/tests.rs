@@ -15,7 +15,7 @@ async fn two_generations() -> (Bench, Tip, Tip) {
 
 async fn back(bench: &Bench, regions: &[&str], to: RollbackTarget) -> Result<Vec<Moved>, RollbackError> {
     let regions: Vec<Region> = regions.iter().map(|name| region(name)).collect();
-    rollback(&bench.publisher, &app(), &regions, &to, "errors went up").await
+    rollback(&bench.publisher, &app(), &regions, &to, &crate::bench::cause("errors went up")).await
 }
 
 #[tokio::test]
@@ -93,7 +93,9 @@ async fn what_is_not_there_is_refused_with_what_is() {
         back(&bench, &["eu", "us"], to).await.expect_err("not both").fault,
         RollbackFault::Unknown { .. }
     ));
-    let nowhere = rollback(&bench.publisher, &app(), &[region("mars")], &RollbackTarget::Previous, "").await;
+    let nowhere =
+        rollback(&bench.publisher, &app(), &[region("mars")], &RollbackTarget::Previous, &crate::bench::cause(""))
+            .await;
     assert!(matches!(nowhere.expect_err("never published").fault, RollbackFault::NothingPublished));
     assert_eq!(bench.order("eu").await, "e1 g2 s1");
 }

@@ -7,18 +7,14 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::branch::BranchName;
 use super::repository::Protocol;
-
-/// How much of what git writes is kept, in bytes.
-const SAID_MAX: usize = 4096;
+use crate::group::Group;
 
 /// Variables that may tell git how to reach a server. All others that start with `GIT_` are kept from it.
 const VARIABLES: [&str; 14] = [
@@ -112,11 +108,11 @@ impl Git {
             Err(_) => Err(FetchFault::TooSlow),
             Ok(Err(error)) => Err(FetchFault::NoGit(error)),
             Ok(Ok((status, _))) if status.success() => Ok(()),
-            Ok(Ok((_, said))) if said.contains("couldn't find remote ref") => Err(FetchFault::NoBranch),
-            Ok(Ok((status, said))) if said.is_empty() => {
-                Err(FetchFault::Failed { said: format!("git ended with {status}") })
-            }
-            Ok(Ok((_, said))) => Err(FetchFault::Failed { said }),
+            Ok(Ok((status, said))) => Err(match shown(&said) {
+                said if said.contains("couldn't find remote ref") => FetchFault::NoBranch,
+                said if said.is_empty() => FetchFault::Failed { said: format!("git ended with {status}") },
+                said => FetchFault::Failed { said },
+            }),
         }
     }
 
@@ -155,49 +151,6 @@ fn git_dir(mirror: &Path) -> OsString {
     let mut argument = OsString::from("--git-dir=");
     argument.push(mirror);
     argument
-}
-
-/// Git and whatever it starts, ssh say, as one group that ends when this is dropped.
-struct Group {
-    child: Child,
-    id: Option<Pid>,
-}
-
-impl Group {
-    fn of(child: Child) -> Group {
-        let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Group { child, id }
-    }
-
-    /// Waits for git to end, and gives what it wrote.
-    async fn end(mut self) -> io::Result<(ExitStatus, String)> {
-        let stderr = self.child.stderr.take().expect("stderr is piped");
-        let said = read_start(stderr).await?;
-        Ok((self.child.wait().await?, shown(&said)))
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            // Fails where all of the group have ended, which is as good.
-            let _ = kill_process_group(id, Signal::KILL);
-        }
-    }
-}
-
-/// Reads to the end and keeps the start.
-async fn read_start(mut from: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
-    let mut kept = Vec::new();
-    let mut chunk = [0; 1024];
-    loop {
-        let length = from.read(&mut chunk).await?;
-        if length == 0 {
-            return Ok(kept);
-        }
-        let room = SAID_MAX.saturating_sub(kept.len());
-        kept.extend_from_slice(&chunk[..length.min(room)]);
-    }
 }
 
 /// What git wrote as one line, safe to show: servers have a say in it.

@@ -87,6 +87,16 @@ impl Chain {
         self.walked.iter().rev().chain([&self.pinned])
     }
 
+    /// The roots of `epoch`, newest first.
+    pub(crate) fn of_epoch(&self, epoch: Epoch) -> impl Iterator<Item = &Verified<TrustRoot>> {
+        self.newest_first().filter(move |root| root.epoch == epoch)
+    }
+
+    /// The roots of the epochs before `epoch`, newest first.
+    pub(crate) fn before_epoch(&self, epoch: Epoch) -> impl Iterator<Item = &Verified<TrustRoot>> {
+        self.newest_first().filter(move |root| root.epoch < epoch)
+    }
+
     /// The release roles that older roots had and the newest has not, newest first.
     pub(crate) fn former_release_roles(&self) -> impl Iterator<Item = &RoleKeys> {
         let former = self.newest_first().skip(1).map(|root| &root.release);

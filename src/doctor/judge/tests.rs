@@ -52,6 +52,12 @@ fn healthy() -> Facts {
         policy: Ok(PolicyFile { path: "/srv/policy.yaml".into(), mode: 0o100_644 }),
         state: Folder { path: "state".into(), mode: Some(0o40_700) },
         store: Ok(StoreFacts { pointers: vec![pointer(now(), now().after(DAY))], passed_over: 0 }),
+        control: Some(ControlFacts {
+            path: "control.yaml".into(),
+            mode: 0o100_644,
+            access: Ok(()),
+            tokens: vec![TokenFile { path: "operator.token".into(), mode: 0o100_600 }],
+        }),
         listener: None,
         git: Git { need: Need::Used, version: Ok("git version 2.47.3".to_owned()) },
         gateway: None,
@@ -202,10 +208,30 @@ fn who_can_connect_or_write_is_told() {
         let address = address.parse().expect("an address");
         complaints(|facts| facts.listener = Some(Listener { address, transport }))
     };
-    assert_eq!(listening("0.0.0.0:7878", Ok(Transport::Plain)), [("listen", Verdict::Weak)]);
+    assert_eq!(
+        listening("0.0.0.0:7878", Ok(Transport::Plain)),
+        [("listen", Verdict::Weak), ("control.transport", Verdict::Weak)]
+    );
     assert_eq!(listening("0.0.0.0:7878", Err("no such file".to_owned())), [("listen", Verdict::Broken)]);
     assert_eq!(listening("0.0.0.0:7878", Ok(Transport::Tls)), []);
     assert_eq!(listening("127.0.0.1:7878", Ok(Transport::Plain)), []);
     assert_eq!(complaints(|facts| facts.state.mode = Some(0o40_775)), [("state", Verdict::Weak)]);
     assert_eq!(complaints(|facts| facts.state.mode = None), []);
+}
+
+#[test]
+fn commands_are_for_those_who_may_give_them() {
+    let control = |spoil: fn(&mut ControlFacts)| {
+        complaints(|facts| spoil(facts.control.as_mut().expect("a healthy set-up takes commands")))
+    };
+    assert_eq!(control(|control| control.tokens[0].mode = 0o100_644), [("control.tokens", Verdict::Weak)]);
+    assert_eq!(control(|control| control.mode = 0o100_664), [("control", Verdict::Weak)]);
+    assert_eq!(control(|control| control.access = Err("no".to_owned())), [("control", Verdict::Broken)]);
+    let plain = |address: &str| {
+        let (address, transport) = (address.parse().expect("an address"), Ok(Transport::Plain));
+        complaints(|facts| facts.listener = Some(Listener { address, transport }))
+    };
+    assert_eq!(plain("127.0.0.1:7878"), []);
+    assert!(plain("0.0.0.0:7878").contains(&("control.transport", Verdict::Weak)));
+    assert_eq!(complaints(|facts| facts.control = None), []);
 }

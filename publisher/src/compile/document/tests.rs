@@ -1,7 +1,7 @@
 use super::*;
 use crate::compile::problem::CompileError;
 
-fn problems(text: &str) -> Vec<String> {
+pub(super) fn problems(text: &str) -> Vec<String> {
     let mut found = Found::default();
     let document = Document::parse(text, &Limits::DEFAULT, &mut found);
     match found.end() {
@@ -39,14 +39,14 @@ fn selectors_match_when_every_label_does() {
     let mut found = Found::default();
     let document = Document::parse(GOOD, &Limits::DEFAULT, &mut found).expect("a good document");
     assert!(found.is_empty(), "{found:?}");
-    assert_eq!(document.regions.iter().map(Region::as_str).collect::<Vec<_>>(), ["eu-north", "eu-west", "us-east"]);
+    assert_eq!(document.regions.iter().map(Region::as_str).collect::<Vec<_>>(), ["eu-west", "eu-north", "us-east"]);
     let apps: Vec<_> = document.apps.iter().collect();
     assert!(apps[0].0.as_str() == "all" && apps[0].1.path.path.is_none() && apps[0].1.overlays.is_empty());
     let overlays: Vec<Vec<&str>> =
         apps[1].1.overlays.iter().map(|overlay| overlay.regions.iter().map(Region::as_str).collect()).collect();
     assert_eq!(
         overlays,
-        [vec!["eu-north", "eu-west", "us-east"], vec!["eu-west"], vec!["eu-north", "eu-west"], vec![]]
+        [vec!["eu-west", "eu-north", "us-east"], vec!["eu-west"], vec!["eu-west", "eu-north"], vec![]]
     );
     assert_eq!(apps[1].1.path.path.as_ref().map(EntryPath::as_str), Some("apps/edge-proxy"));
 }
@@ -63,11 +63,8 @@ fn mistakes_are_told_with_their_place() {
         ("regions: {}\napps: {a: {path: a}}\n", "driftless.yaml:1:10: there are no regions"),
         ("regions: {eu: {}}\napps: {}\n", "driftless.yaml:2:7: there are no apps"),
         ("regions: {EU: {}}\napps: {a: {path: a}}\n", "not a valid region name"),
-        ("regions: {eu: {}}\napps: {a: {path: a}}\nrollouts:\n", "`rollouts` is not supported by this version"),
-        (
-            "regions: {eu: {}}\napps:\n  a:\n    path: a\n    rollout: careful\n",
-            "driftless.yaml:5:14: `rollout` is not supported",
-        ),
+        ("regions:\n  eu: {}\n  eu: {}\napps: {a: {path: a}}\n", "driftless.yaml:3:3: duplicate"),
+        ("regions: [eu]\napps: {a: {path: a}}\n", "driftless.yaml:1:10: "),
         (
             "regions: {eu: {}}\napps:\n  a:\n    path: a\n    schemas: { \"*\": b }\n",
             "driftless.yaml:5:14: `schemas` is not supported",
@@ -89,5 +86,6 @@ fn mistakes_are_told_with_their_place() {
         let told = problems(text);
         assert!(told.len() == 1 && told[0].contains(wanted), "{text}\n{told:?}\nwanted {wanted}");
     }
-    assert_eq!(problems("regions: {}\napps: {}\nrollouts: {}\n").len(), 3);
+    let several = "regions: {eu: {}}\napps: {a: {path: /a, rollout: b}}\nschemas: {}\n";
+    assert_eq!(problems(several).len(), 3);
 }

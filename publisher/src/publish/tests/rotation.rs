@@ -119,7 +119,9 @@ async fn a_new_release_key_seals_again_what_runs_and_what_a_rollback_reaches() {
     assert!(report.moved.is_empty() && report.failed.is_empty(), "{report:?}");
     for tip in [&first, &second] {
         let to = RollbackTarget::Digest(tip.digest("eu"));
-        rollback(&bench.publisher, &app(), &[region("eu")], &to, "").await.expect("it is within reach");
+        rollback(&bench.publisher, &app(), &[region("eu")], &to, &crate::bench::cause(""))
+            .await
+            .expect("it is within reach");
         assert!(believed(&bench.publisher, bench.pointer("eu").await.stable).await);
     }
     bench.check().await;
@@ -159,7 +161,9 @@ pub(super) async fn plant(bench: &Bench, key: &SecretKey, change: impl FnOnce(Po
 #[tokio::test]
 async fn a17_a_fast_forward_is_recovered_from_by_an_epoch_and_what_was_set_by_hand_stays() {
     let (mut bench, [first, second, third]) = three().await;
-    rollback(&bench.publisher, &app(), &[region("us")], &RollbackTarget::Previous, "").await.expect("back");
+    rollback(&bench.publisher, &app(), &[region("us")], &RollbackTarget::Previous, &crate::bench::cause(""))
+        .await
+        .expect("back");
     let (stolen, fresh) = (copy(&bench.publisher.keys.pointer[0]), SecretKey::generate());
     // To an older bundle, at the last generation there is, frozen, and as a commit that nobody has.
     let target =
@@ -196,14 +200,18 @@ async fn a17_a_fast_forward_is_recovered_from_by_an_epoch_and_what_was_set_by_ha
     let records = history(store, roots, &app(), &region("us"), Scope::Changes, 9).await.expect("a history");
     assert_eq!(records.len(), 5);
     let to = RollbackTarget::Digest(first.digest("us"));
-    rollback(&bench.publisher, &app(), &[region("us")], &to, "").await.expect("an older epoch's bundle");
+    rollback(&bench.publisher, &app(), &[region("us")], &to, &crate::bench::cause(""))
+        .await
+        .expect("an older epoch's bundle");
     assert_eq!(bench.order("us").await, "e2 g2 s1");
 }
 
 #[tokio::test]
 async fn garbage_in_an_epoch_that_is_over_hides_nothing_that_counts() {
     let (mut bench, [_, _, third]) = three().await;
-    rollback(&bench.publisher, &app(), &[region("eu")], &RollbackTarget::Previous, "").await.expect("back");
+    rollback(&bench.publisher, &app(), &[region("eu")], &RollbackTarget::Previous, &crate::bench::cause(""))
+        .await
+        .expect("back");
     let order = bench.pointer("eu").await.order().next_generation().expect("a next");
     bench.put(&StorePath::History { app: app(), region: region("eu"), order }, "nonsense").await;
     let fresh = SecretKey::generate();
@@ -297,7 +305,8 @@ async fn a16_a_stolen_pointer_key_chooses_among_what_was_released_and_nothing_el
     let stolen = bench.beside(thief, Duty::Pointer);
     for (target, floor) in [(first.digest("eu"), true), (second.digest("us"), false)] {
         let name = if floor { "eu" } else { "us" };
-        let went = rollback(&stolen, &app(), &[region(name)], &RollbackTarget::Digest(target), "").await;
+        let went =
+            rollback(&stolen, &app(), &[region(name)], &RollbackTarget::Digest(target), &crate::bench::cause("")).await;
         let refused = went.expect_err("out of reach");
         let RollbackFault::Bundle(error) = &refused.fault else { panic!("{refused:?}") };
         let is_floor = matches!(error.fault, BundleFault::BelowFloor { release_seq: 1, floor: 2 });
@@ -327,7 +336,9 @@ async fn a_bundle_that_runs_and_is_revoked_is_not_signed_afresh_and_that_is_said
     assert_eq!((report.refreshed.len(), report.failed.len()), (1, 1));
     assert_eq!(bench.order("us").await, "e1 g3 s1");
     // Going back is the way out, and it is open.
-    rollback(&bench.publisher, &app(), &[region("us")], &RollbackTarget::Previous, "").await.expect("it is allowed");
+    rollback(&bench.publisher, &app(), &[region("us")], &RollbackTarget::Previous, &crate::bench::cause(""))
+        .await
+        .expect("it is allowed");
     assert_eq!(bench.pointer("us").await.stable.digest, second.digest("us"));
 }
 
@@ -359,7 +370,7 @@ async fn a_stolen_publisher_does_not_survive_a_rotation_of_both_keys() {
     assert!(report.failed.len() == 2 && report.failed.iter().all(|failed| unsealed(&failed.fault)), "{report:?}");
     assert!(!believed(&bench.publisher, target).await);
     let to = RollbackTarget::Digest(evil.digest("us"));
-    assert!(rollback(&bench.publisher, &app(), &[region("us")], &to, "").await.is_err());
+    assert!(rollback(&bench.publisher, &app(), &[region("us")], &to, &crate::bench::cause("")).await.is_err());
 
     // The branch, which nobody stole, has what is to run.
     let next = bench.tip("3", "3");

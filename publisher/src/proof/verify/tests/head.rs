@@ -37,3 +37,38 @@ fn a29_only_the_tip_has_to_be_signed_where_the_policy_says_so() {
         assert_eq!(judged.is_ok(), allowed, "{judged:?}");
     }
 }
+
+#[test]
+fn a29_only_commits_that_are_signed_themselves_speak_to_the_publisher() {
+    let mut bench = Bench::new();
+    let alice = bench.repo.alice.public_line().unwrap();
+    let strict = format!("principals: [{{ name: alice@example.com, ssh: [{alice}] }}]\n");
+    let head = format!("mode: head\n{strict}");
+    let first = bench.repo.commit(&[], &bench.tree, 100);
+    let base = published(&bench.verify_by(&strict, &Base::Beginning, &first, 200).unwrap());
+    let say = |bench: &Bench, parent: &CommitId, word: &str, seconds: i64| {
+        let message = format!("Go on\n\nDriftless-Allow: {word}\n");
+        let time = crate::fixture::at(seconds);
+        bench
+            .repo
+            .alice
+            .commit(&bench.repo.git, "main", std::slice::from_ref(parent), &bench.tree, &message, time)
+            .unwrap()
+    };
+    let below = say(&bench, &first, "shrink", 101);
+    let tip = say(&bench, &below, "growth", 102);
+    let mut words = |policy: &str, base: &Base, tip: &CommitId| {
+        let verified = bench.verify_by(policy, base, tip, 201).unwrap();
+        verified.trailers().iter().map(|trailer| trailer.value.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(words(&strict, &base, &tip), ["shrink", "growth"]);
+    assert_eq!(words(&head, &base, &tip), ["growth"], "nobody looked at the other one's signature");
+    let after = Base::Published { commit: tip.clone(), release_seq: None };
+    assert_eq!(words(&strict, &after, &tip), [""; 0], "what was published has had its say");
+    assert_eq!(words(&head, &after, &tip), [""; 0]);
+    assert_eq!(
+        words(&strict, &Base::Beginning, &tip),
+        [""; 0],
+        "where nothing was published there is nothing to allow"
+    );
+}
