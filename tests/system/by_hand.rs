@@ -135,7 +135,7 @@ fn gateways_follow_gateways_and_need_no_secret() {
 }
 
 /// A stock nginx that serves the store as plain files.
-fn nginx(world: &World) -> (Process, String) {
+pub(crate) fn nginx(world: &World) -> (Process, String) {
     let port =
         std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
     let folder = world.path("nginx");

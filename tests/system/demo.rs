@@ -33,3 +33,28 @@ fn the_demo_tells_people_as_well() {
         assert!(told.contains(line), "{line:?} in\n{told}");
     }
 }
+
+#[test]
+fn the_demo_of_rollouts_keeps_its_promises() {
+    let world = World::new();
+    let run = world.run(&["demo", "--rollout", "--agents", "36", "--json"]);
+    assert_ok(&run, "driftless demo --rollout");
+    let figures: serde_json::Value = serde_json::from_slice(&run.stdout).expect("one JSON document");
+    assert_eq!(figures["good_applied"], 36);
+    assert_eq!(figures["prepare_switched"], 0, "{figures:#}");
+    assert!(figures["prepare_failures"].as_u64() > Some(0), "{figures:#}");
+    assert_eq!(figures["wave_cap"], 2, "a tenth of twelve, rounded up");
+    assert!(matches!(figures["peak_on_bad"].as_u64(), Some(1 | 2)), "{figures:#}");
+    assert_eq!(figures["rolled_back"], true);
+    assert!(figures["blocked_commit"].is_string(), "{figures:#}");
+    assert_eq!(figures["revert_bundle_bytes"], 0);
+    assert_eq!(figures["frozen_switched"], 0);
+    assert_eq!(figures["broken"], serde_json::json!([]));
+}
+
+#[test]
+fn the_demo_of_rollouts_needs_a_fleet() {
+    let world = World::new();
+    let run = world.run(&["demo", "--rollout", "--agents", "6"]);
+    assert_eq!(run.status.code(), Some(2), "{}", crate::world::stderr(&run));
+}
