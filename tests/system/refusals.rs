@@ -164,8 +164,11 @@ fn a_key_that_is_not_supported_yet_is_refused_with_its_place() {
         |world| {
             let file = world.path("config/driftless.yaml");
             let yaml = fs::read_to_string(&file).expect("init wrote it");
-            fs::write(file, yaml.replace("    path: apps/web\n", "    path: apps/web\n    schemas: { \"*\": s.json }\n"))
-                .expect("a small file");
+            fs::write(
+                file,
+                yaml.replace("    path: apps/web\n", "    path: apps/web\n    schemas: { \"*\": s.json }\n"),
+            )
+            .expect("a small file");
             commit_all(world);
         },
         "driftless.yaml:9:",
