@@ -46,10 +46,24 @@ impl World {
         };
         self.server.until(&what, told).await;
         self.settled().await;
+        self.until_answered(&what).await;
         let pid = rustix::process::Pid::from_raw(child.id().expect("it runs") as i32).expect("not zero");
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("our own child");
         let status = timeout(Duration::from_secs(60), child.wait()).await.expect("it ends").expect("our own child");
         assert_eq!(status.code(), Some(0), "a clean end");
+    }
+
+    /// The server has an ack before the agent knows that it has: a stop in between leaves it to be told again, as it should.
+    async fn until_answered(&self, what: &str) {
+        let journal = self.app_folder().journal();
+        let answered =
+            || Journal::read(&journal).expect("a sound journal").is_some_and(|state| state.unanswered.is_empty());
+        let looking = async {
+            while !answered() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), looking).await.unwrap_or_else(|_| panic!("never answered: {what}"));
     }
 
     /// Switches and results of each generation, as the journal has them. It is not long enough to be written anew.

@@ -46,10 +46,10 @@ impl World {
     }
 }
 
-/// A world whose agents scrub all the time.
+/// A world whose agents scrub often, and leave what a scrub found where it can be read for a while.
 async fn world() -> World {
     let mut world = World::new().await;
-    world.config.scrub_every = Length(Duration::from_millis(50));
+    world.config.scrub_every = Length(Duration::from_secs(1));
     world
 }
 
