@@ -51,7 +51,9 @@ pub(super) fn read(armoured: &[u8]) -> Result<SshSig, SignatureRefusal> {
     // The parser forgives lengths that are wrong and bits that are left over. Line breaks may be anywhere.
     let written = signature.to_pem(LineEnding::LF).map_err(SignatureRefusal::Malformed)?;
     let letters = |text: &[u8]| text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<_>>();
-    if letters(written.as_bytes()) == letters(armoured) { Ok(signature) } else { Err(SignatureRefusal::OddlySpelt) }
+    // The version is not signed over, and one below the first is let pass by others.
+    let is_ours = signature.version() == SshSig::VERSION && letters(written.as_bytes()) == letters(armoured);
+    if is_ours { Ok(signature) } else { Err(SignatureRefusal::OddlySpelt) }
 }
 
 /// Checks that `signature` was made for `namespace`.

@@ -40,18 +40,18 @@ fn a34_namespace_hash_and_version_are_read_from_what_is_signed() {
     let forged: Fits = |refusal| matches!(refusal, SignatureRefusal::Forged { .. });
     let namespace: Fits = |refusal| matches!(refusal, SignatureRefusal::Namespace { .. });
     let unknown: Fits = |refusal| matches!(refusal, SignatureRefusal::UnknownKey { .. });
-    let mut other_version = good.clone();
-    other_version[9] = 2;
+    let of_version = |version: u8| [&good[..9], &[version], &good[10..]].concat();
     let mut trailing = good.clone();
     trailing.push(0);
     let public = key.public_key().to_bytes().unwrap();
-    let table: [(&str, Vec<u8>, Fits); 9] = [
+    let table: [(&str, Vec<u8>, Fits); 10] = [
         ("another namespace", with(&good, b"git", b"file"), namespace),
         ("an empty namespace", with(&good, b"git", b""), malformed),
         ("a hash that it was not made with", with(&good, b"sha512", b"sha256"), forged),
         ("a weak hash", with(&good, b"sha512", b"sha1"), malformed),
         ("no hash", with(&good, b"sha512", b""), malformed),
-        ("version 2", other_version, malformed),
+        ("version 0", of_version(0), malformed),
+        ("version 2", of_version(2), malformed),
         ("a byte too many", trailing, malformed),
         ("cut short", good[..good.len() - 1].to_vec(), malformed),
         ("somebody else's key", with(&good, &public, &super::key().public_key().to_bytes().unwrap()), unknown),
