@@ -9,6 +9,8 @@ pub mod acks;
 pub mod archive;
 pub mod block;
 pub mod frame;
+pub mod patch;
+pub mod runs;
 pub mod sealed;
 #[cfg(feature = "source")]
 pub mod source;

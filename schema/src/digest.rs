@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ring::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 /// A sha256, written as 64 lower-case hex digits.
 ///
@@ -17,7 +17,7 @@ pub struct Digest([u8; 32]);
 impl Digest {
     /// Hashes `bytes`.
     pub fn of(bytes: &[u8]) -> Digest {
-        Digest(Sha256::digest(bytes).into())
+        Digest::from(digest(&SHA256, bytes))
     }
 
     /// The first twelve hex digits, for people; never compared.
@@ -32,9 +32,21 @@ impl Digest {
     }
 }
 
-/// Hashes bytes as they stream past.
-#[derive(Clone, Default)]
-pub struct Hasher(Sha256);
+impl From<ring::digest::Digest> for Digest {
+    fn from(sha256: ring::digest::Digest) -> Digest {
+        Digest(sha256.as_ref().try_into().expect("a sha256 has 32 bytes"))
+    }
+}
+
+/// Hashes bytes as they stream past. A clone goes on from where the original was.
+#[derive(Clone)]
+pub struct Hasher(Context);
+
+impl Default for Hasher {
+    fn default() -> Hasher {
+        Hasher(Context::new(&SHA256))
+    }
+}
 
 impl Hasher {
     /// Adds `bytes` to what was hashed.
@@ -44,7 +56,7 @@ impl Hasher {
 
     /// Ends the stream and gives its digest.
     pub fn finish(self) -> Digest {
-        Digest(self.0.finalize().into())
+        Digest::from(self.0.finish())
     }
 }
 
@@ -177,6 +189,23 @@ mod tests {
         assert_eq!(Hasher::default().finish(), Digest::of(b""));
         assert!(EMPTY.to_uppercase().parse::<Digest>().is_err());
         assert!(EMPTY[1..].parse::<Digest>().is_err());
+    }
+
+    #[test]
+    fn a_digest_is_the_sha256_that_others_find_however_it_is_fed() {
+        use sha2::Digest as _;
+        let bytes: Vec<u8> = (0..5000u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        for length in (0..200).chain([1000, 4095, 4096, 4999, 5000]) {
+            let theirs = hex::encode(sha2::Sha256::digest(&bytes[..length]));
+            assert_eq!(Digest::of(&bytes[..length]).to_string(), theirs, "{length}");
+            let (begun, rest) = bytes[..length].split_at(length / 3);
+            let mut hasher = Hasher::default();
+            hasher.update(begun);
+            let mut clone = hasher.clone();
+            hasher.update(b"something else");
+            clone.update(rest);
+            assert_eq!(clone.finish().to_string(), theirs, "{length}");
+        }
     }
 
     #[test]

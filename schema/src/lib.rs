@@ -12,6 +12,7 @@ pub mod archive;
 pub mod control;
 pub mod cycle;
 pub mod digest;
+pub mod enclosed;
 pub mod encoding;
 pub mod fleet;
 pub mod keys;

@@ -8,6 +8,8 @@
 pub struct Limits {
     /// A sealed pointer, signatures included.
     pub pointer_max_bytes: u64,
+    /// Manifests and patches that come in the same answer as a pointer, together with it.
+    pub enclosed_max_bytes: u64,
     /// A sealed manifest, signatures included.
     pub manifest_max_bytes: u64,
     /// A sealed trust root, signatures included.
@@ -50,6 +52,7 @@ impl Limits {
     /// The limits table of the threat model.
     pub const DEFAULT: Limits = Limits {
         pointer_max_bytes: 16 * KIB,
+        enclosed_max_bytes: 64 * KIB,
         manifest_max_bytes: 64 * KIB,
         root_max_bytes: 64 * KIB,
         rollout_max_bytes: 256 * KIB,

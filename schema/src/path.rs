@@ -42,6 +42,13 @@ impl EntryPath {
         self.0.match_indices('/').map(|(at, _)| EntryPath(self.0[..at].into()))
     }
 
+    /// The same, without those that are above `other` too.
+    pub fn ancestors_not_above(&self, other: &EntryPath) -> impl Iterator<Item = EntryPath> + '_ {
+        let same = self.0.bytes().zip(other.0.bytes()).take_while(|(ours, theirs)| ours == theirs);
+        let shared = same.filter(|(byte, _)| *byte == b'/').count();
+        self.0.match_indices('/').skip(shared).map(|(at, _)| EntryPath(self.0[..at].into()))
+    }
+
     /// The last component.
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
@@ -197,6 +204,11 @@ mod tests {
         let path = parse("conf.d/eu/.gitignore").expect("an ordinary path");
         let above: Vec<String> = path.ancestors().map(|dir| dir.to_string()).collect();
         assert_eq!(above, ["conf.d", "conf.d/eu"]);
+        for (other, beyond) in [("conf.d/eu/x", 0), ("conf.d/e/x", 1), ("conf.d-old/eu/x", 2), ("conf.d", 2)] {
+            let other = parse(other).expect("an ordinary path");
+            let rest: Vec<String> = path.ancestors_not_above(&other).map(|dir| dir.to_string()).collect();
+            assert_eq!(rest, above[2 - beyond..], "{other}");
+        }
         assert_eq!(path.file_name(), ".gitignore");
     }
 }

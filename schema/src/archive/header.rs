@@ -84,15 +84,32 @@ pub(super) fn encode(entry: &Entry) -> Vec<u8> {
     blocks
 }
 
+/// How many bytes [`encode`] makes of `entry`.
+pub(super) fn encoded_len(entry: &Entry) -> u64 {
+    let slash = usize::from(entry.kind == Kind::Directory);
+    let name = entry.path.as_str().len() + slash;
+    let blocks = match name > NAME.len() {
+        true => 2 * BLOCK + record_len(name).next_multiple_of(BLOCK),
+        false => BLOCK,
+    };
+    blocks as u64
+}
+
 /// A pax record: its own length in bytes, ` path=`, the name and a newline.
 fn path_record(name: &str) -> String {
-    let rest = format!(" path={name}\n");
-    let mut length = rest.len();
+    format!("{} path={name}\n", record_len(name.len()))
+}
+
+/// How long the pax record of a name of `name` bytes is.
+fn record_len(name: usize) -> usize {
+    let rest = " path=\n".len() + name;
+    let digits = |length: usize| length.checked_ilog10().map_or(1, |log| log as usize + 1);
+    let mut length = rest;
     // The digits count too, and counting them may take one more digit.
-    while length != rest.len() + length.to_string().len() {
-        length = rest.len() + length.to_string().len();
+    while length != rest + digits(length) {
+        length = rest + digits(length);
     }
-    format!("{length}{rest}")
+    length
 }
 
 fn encode_block(name: &[u8], mode: u64, size: u64, kind: u8) -> [u8; BLOCK] {

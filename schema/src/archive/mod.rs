@@ -35,7 +35,7 @@ mod writer;
 #[cfg(any(test, feature = "hostile"))]
 pub mod hostile;
 
-pub use entry::{Entry, Kind, directories_of};
+pub use entry::{END_LEN, Entry, Kind, directories_of};
 pub use reader::{ReadError, ReadFault, Reader};
 pub use summary::Summary;
 pub use tree::TreeFault;

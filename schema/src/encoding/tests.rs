@@ -1,8 +1,9 @@
-use std::io::{BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::frame_header::{FrameHeader, MAGIC};
 use super::*;
 use crate::limits::Limits;
 
