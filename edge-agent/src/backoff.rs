@@ -1,10 +1,12 @@
 //! How long to leave alone what just failed: twice as long each time, to a cap, and any part of that.
+//!
+//! Public for the scale model, whose agents try again as real ones do.
 
 use std::time::Duration;
 
 /// Failures in a row, and what they cost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     first: Duration,
     most: Duration,
     failures: u32,
@@ -12,18 +14,18 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     /// For something that is asked for every `rhythm`.
-    pub(crate) fn new(rhythm: Duration) -> Backoff {
+    pub fn new(rhythm: Duration) -> Backoff {
         Backoff { first: rhythm.min(Duration::from_secs(1)), most: Duration::from_secs(60), failures: 0 }
     }
 
     /// The wait after one more failure: full jitter, so that hosts that failed together do not try together.
-    pub(crate) fn failed(&mut self) -> Duration {
+    pub fn failed(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
         self.bound().mul_f64(fastrand::f64())
     }
 
     /// It worked, or it is about something else now.
-    pub(crate) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.failures = 0;
     }
 

@@ -154,6 +154,8 @@ impl Keeper {
     /// Waits for the pointer to be observed or for `due`, and meanwhile takes note of answers to acks.
     async fn wait(&mut self, host: &mut Host, due: Option<Instant>) -> Result<Wake, JournalError> {
         let folder = host.site.folder.clone();
+        // What comes with the next pointer is chosen by what runs.
+        self.follower.has(host.active().await.ok().flatten());
         let mut observation = pin!(self.follower.next());
         loop {
             tokio::select! {

@@ -16,7 +16,7 @@
 
 mod agent;
 mod apply;
-mod backoff;
+pub mod backoff;
 mod blocking;
 mod complaint;
 mod config;

@@ -100,7 +100,8 @@ impl Rule {
         }
     }
 
-    fn of_manifest(refused: &NotVouched) -> Rule {
+    /// The rule that a manifest breaks.
+    pub(crate) fn of_manifest(refused: &NotVouched) -> Rule {
         match refused {
             NotVouched::Seal(_) => Rule::ManifestSeal,
             NotVouched::Other { .. } | NotVouched::OtherBundle { .. } => Rule::ManifestOther,

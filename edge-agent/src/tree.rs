@@ -3,6 +3,7 @@
 //! Everything here blocks. Trees are read-only (files 0444 or 0555, directories 0555), and hold regular files and directories
 //! only: nothing here makes or follows a link to elsewhere.
 
+mod base;
 mod rearchive;
 mod remove;
 mod twin;
@@ -11,10 +12,11 @@ mod unpack;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use base::Base;
 pub(crate) use rearchive::rearchive_pausing;
 pub use rearchive::{RearchiveError, rearchive};
 pub(crate) use remove::remove;
-pub(crate) use unpack::{DIRECTORY, UnpackError, Unpacked, unpack};
+pub(crate) use unpack::{DIRECTORY, UnpackError, Unpacked, unpack, unpack_patch};
 
 /// Says that the host's own disk refused.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@ use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use hyper_util::client::legacy;
 use schema::Digest;
+use schema::enclosed::InvalidContents;
 
 use crate::settings::Throughput;
 
@@ -85,6 +86,9 @@ pub enum Fault {
         /// Bytes signed.
         expected: u64,
     },
+    /// A pointer with more beside it, which do not add up.
+    #[error("encloses what cannot be taken apart")]
+    Enclosed(#[from] InvalidContents),
     /// As many bytes as were signed, but others.
     #[error("sends bytes of sha256 {received} for {expected}")]
     WrongDigest {

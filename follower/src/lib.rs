@@ -32,7 +32,7 @@ mod pointer_follower;
 mod post;
 mod ranking;
 mod rhythm;
-mod schedule;
+pub mod schedule;
 mod search;
 mod settings;
 mod sink;

@@ -1,6 +1,7 @@
 //! What a follower sees of a pointer.
 
 use bytes::Bytes;
+use schema::enclosed::Part;
 
 use crate::base_url::BaseUrl;
 use crate::failure::Failures;
@@ -13,6 +14,10 @@ pub enum Observation {
     Changed {
         /// At most the follower's limit of them, and nothing is known of them yet.
         bytes: Bytes,
+        /// What came with them, as whoever served it names it, for who said what it has: see
+        /// [`PointerFollower::has`](crate::PointerFollower::has). Together with the pointer at most
+        /// [`Limits::enclosed_max_bytes`](schema::Limits).
+        enclosed: Vec<(Part, Bytes)>,
         /// Who served them.
         from: BaseUrl,
     },

@@ -10,7 +10,8 @@ use fastrand::Rng;
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
-use schema::{App, Digest, Region, StorePath};
+use schema::enclosed::{self, Contents, InvalidContents, Split};
+use schema::{App, Digest, Limits, Region, StorePath};
 use tokio::time::sleep_until;
 use tracing::debug;
 
@@ -36,6 +37,8 @@ pub struct PointerFollower {
     rhythm: Rhythm,
     schedule: Schedule,
     holding: Holding,
+    /// What the caller runs, for whoever can send what changes with the pointer.
+    has: Option<Digest>,
     /// What was handed out and not yet judged.
     offer: Option<Offer>,
     /// Whether to ask past every cache, and past whoever answers 304 to anything.
@@ -56,7 +59,7 @@ struct Offer {
 /// An answer that can be used.
 enum Answer {
     NotModified { waits: bool },
-    Pointer { bytes: Bytes, validator: Option<HeaderValue>, waits: bool },
+    Pointer { split: Split, validator: Option<HeaderValue>, waits: bool },
 }
 
 impl Mirrors {
@@ -71,6 +74,7 @@ impl Mirrors {
             rhythm,
             schedule: Schedule::new(bases, rhythm, Instant::now()),
             holding: Holding::nothing(bases),
+            has: None,
             offer: None,
             doubting: false,
             failures: Failures::none(),
@@ -81,6 +85,12 @@ impl Mirrors {
 }
 
 impl PointerFollower {
+    /// Says from now on that the caller runs the bundle `have`, so that manifests and patches may come with the next pointer.
+    /// Who serves files alone does not listen.
+    pub fn has(&mut self, have: Option<Digest>) {
+        self.has = have;
+    }
+
     /// Waits until there is something to say: a pointer that differs from the one last accepted, the end of a wait, or the
     /// end of a round in which nobody gave anything.
     ///
@@ -133,6 +143,7 @@ impl PointerFollower {
         let settings = self.mirrors.settings();
         let (target, request, answer_within) = self.request(base);
         let conditional = request.headers().contains_key(IF_NONE_MATCH);
+        let asked = request.headers().contains_key(enclosed::HAVE);
         let answer = self.mirrors.exchange().ask(target, request, answer_within).await?;
         let waits = applies_wait(answer.headers());
         match answer.status() {
@@ -140,9 +151,16 @@ impl PointerFollower {
                 // Only those who hold requests make tags that change with every byte. Plain file servers make them from a time in
                 // seconds and a size, and two pointers within a second would be one to them.
                 let validator = answer.headers().get(ETAG).filter(|_| waits).cloned();
-                let bytes = Body::new(answer.into_body(), self.max_bytes, settings.throughput)?.whole().await?;
-                let validator = validator.filter(|tag| names(tag, &bytes));
-                Ok(Answer::Pointer { bytes, validator, waits })
+                let contents = if asked { contents(answer.headers(), self.max_bytes)? } else { None };
+                let max_bytes = contents.as_ref().map_or(self.max_bytes, Contents::body_bytes);
+                let body = Body::new(answer.into_body(), max_bytes, settings.throughput)?.whole().await?;
+                let split = match contents {
+                    Some(contents) => contents.split(body)?,
+                    None => Split { pointer: body, parts: Vec::new() },
+                };
+                // The tag is the pointer's, whatever came with it.
+                let validator = validator.filter(|tag| names(tag, &split.pointer));
+                Ok(Answer::Pointer { split, validator, waits })
             }
             StatusCode::NOT_MODIFIED if conditional => Ok(Answer::NotModified { waits }),
             _ => Err(Fault::from_answer(&answer)),
@@ -159,6 +177,10 @@ impl PointerFollower {
             let target = url.join(&fresh).expect("a store path with a query of letters and digits is a URL");
             request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             return (target, request, answer_within);
+        }
+        if let Some(have) = self.has {
+            let have = HeaderValue::try_from(have.to_string()).expect("hex digits are visible ASCII");
+            request.headers_mut().insert(enclosed::HAVE, have);
         }
         if let Some(seconds) = self.rhythm.wait_seconds() {
             let prefer = HeaderValue::try_from(format!("wait={seconds}")).expect("a number is visible ASCII");
@@ -183,12 +205,12 @@ impl PointerFollower {
                 self.found(base, took, waits, false);
                 Observation::Unchanged { from, held: waits }
             }
-            Answer::Pointer { bytes, validator, waits } => {
+            Answer::Pointer { split: Split { pointer: bytes, parts: enclosed }, validator, waits } => {
                 let body = Digest::of(&bytes);
                 let doubted = std::mem::take(&mut self.doubting);
                 if !self.holding.is(body) {
                     self.offer = Some(Offer { base, body, validator });
-                    return Observation::Changed { bytes, from };
+                    return Observation::Changed { bytes, enclosed, from };
                 }
                 let introduced = self.holding.validator(base).is_none() && !doubted;
                 self.holding.served_by(base, validator);
@@ -228,6 +250,22 @@ impl PointerFollower {
             });
         }
     }
+}
+
+/// What the server says that its answer is made of; nothing where it is a pointer alone.
+fn contents(headers: &HeaderMap, pointer_max_bytes: u64) -> Result<Option<Contents>, Fault> {
+    let mut lines = headers.get_all(enclosed::ENCLOSED).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(InvalidContents::Repeated.into());
+    }
+    let contents: Contents = line.to_str().map_err(|_| InvalidContents::Unreadable(0))?.parse()?;
+    // The pointer is one of the parts.
+    let max_bytes = Limits::DEFAULT.enclosed_max_bytes.max(pointer_max_bytes);
+    if contents.pointer_bytes() > pointer_max_bytes || contents.body_bytes() > max_bytes {
+        return Err(Fault::TooLarge { max_bytes });
+    }
+    Ok(Some(contents))
 }
 
 /// Whether the server says that it held, or would have held, the request (RFC 7240).

@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+#[derive(Clone)]
 pub(crate) struct Ranking {
     resting: Vec<Option<Rest>>,
 }

@@ -14,7 +14,9 @@ use crate::jitter;
 use crate::ranking::Ranking;
 use crate::rhythm::Rhythm;
 
-pub(crate) struct Schedule {
+/// Whom to ask for one pointer, and when.
+#[derive(Clone)]
+pub struct Schedule {
     rhythm: Rhythm,
     ranking: Ranking,
     /// Until when each base asked to be left alone.
@@ -30,18 +32,18 @@ pub(crate) struct Schedule {
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Step {
+pub struct Step {
     /// Whom to ask.
-    pub(crate) base: usize,
+    pub base: usize,
     /// When, at the earliest.
-    pub(crate) at: Instant,
+    pub at: Instant,
     /// Whether a whole round has just brought nothing, which the caller should hear of first.
-    pub(crate) round_failed: bool,
+    pub round_failed: bool,
 }
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Event {
+pub enum Event {
     /// We have what the base has, and its validator to wait for more with.
     CaughtUp,
     /// The base was asked for something newer, and has nothing.
@@ -67,7 +69,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 
 impl Schedule {
     /// Begins with the first of `bases` base URLs, at once.
-    pub(crate) fn new(bases: usize, rhythm: Rhythm, now: Instant) -> Schedule {
+    pub fn new(bases: usize, rhythm: Rhythm, now: Instant) -> Schedule {
         Schedule {
             rhythm,
             ranking: Ranking::new(bases),
@@ -80,12 +82,12 @@ impl Schedule {
     }
 
     /// The step that is to be taken now.
-    pub(crate) fn step(&self) -> Step {
+    pub fn step(&self) -> Step {
         self.step
     }
 
     /// Takes what became of the step's request, and decides the next one.
-    pub(crate) fn next_step(&mut self, event: Event, now: Instant, rng: &mut Rng) -> Step {
+    pub fn next_step(&mut self, event: Event, now: Instant, rng: &mut Rng) -> Step {
         let at = match event {
             Event::CaughtUp => {
                 self.worked();

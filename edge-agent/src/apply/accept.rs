@@ -5,13 +5,15 @@ use schema::cycle::{NotAccepted, accept};
 use schema::{Digest, Limits, Pointer, Seen, Succession, Timestamp, TrustRoot, Verified};
 
 use super::marks::{SEEN, reached};
-use super::{About, Host};
+use super::{About, Enclosed, Host};
 use crate::journal::{JournalError, Record, Until};
 
 /// A pointer as it came, nothing in it believed.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) bytes: Bytes,
+    /// What came with it, no more believed than itself.
+    pub(crate) enclosed: Enclosed,
     /// When it was there, by the clock.
     pub(crate) notified_at: Timestamp,
 }
@@ -21,6 +23,8 @@ pub(crate) struct Fetched {
 pub(crate) struct Accepted {
     pub(crate) pointer: Verified<Pointer>,
     pub(crate) notified_at: Timestamp,
+    /// What came with it: asked for its bytes before anything is fetched, and gone with this pointer.
+    pub(crate) enclosed: Enclosed,
     /// The trust root that it was verified against.
     pub(crate) root: Digest,
 }
@@ -37,8 +41,9 @@ impl Fetched {
         root: &Verified<TrustRoot>,
     ) -> Result<(Accepted, Succession), NotAccepted> {
         let place = (&about.app, &about.region);
-        let (pointer, succession) = accept(self.bytes, root, seen, place, &Limits::DEFAULT)?;
-        Ok((Accepted { pointer, notified_at: self.notified_at, root: root.payload_digest() }, succession))
+        let (pointer, succession) = accept(self.bytes.clone(), root, seen, place, &Limits::DEFAULT)?;
+        let Fetched { bytes: _, enclosed, notified_at } = self;
+        Ok((Accepted { pointer, notified_at, enclosed, root: root.payload_digest() }, succession))
     }
 }
 

@@ -4,13 +4,14 @@ use schema::pointer::Target;
 use schema::time::Length;
 
 use super::marks::INTENT;
-use super::{Accepted, Host, Setback};
+use super::{Accepted, Enclosed, Host, Setback};
 use crate::journal::{Intent, Record};
 
 /// A generation whose attempt is on record.
 pub(crate) struct Intended {
     pub(super) target: Target,
     pub(super) intent: Intent,
+    pub(super) enclosed: Enclosed,
 }
 
 impl Intended {
@@ -39,12 +40,13 @@ impl Intended {
             }
         };
         host.passed(INTENT)?;
-        Ok(Intended { target, intent })
+        Ok(Intended { target, intent, enclosed: accepted.enclosed.clone() })
     }
 
     /// An attempt to get `target` ready. It is on no record: nothing is switched, so nothing has to be finished.
     pub(super) async fn to_prepare(host: &Host, accepted: &Accepted, target: Target) -> Result<Intended, Setback> {
         let (order, current) = (accepted.pointer.order(), host.active().await?);
-        Ok(Intended { target, intent: Intent::unrecorded(order, target.digest, current, accepted.notified_at) })
+        let intent = Intent::unrecorded(order, target.digest, current, accepted.notified_at);
+        Ok(Intended { target, intent, enclosed: accepted.enclosed.clone() })
     }
 }

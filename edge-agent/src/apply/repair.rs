@@ -10,10 +10,10 @@ use schema::{Digest, Limits, Manifest, Order, TrustRoot, Verified};
 use super::collect::take_out;
 use super::setback::in_one_line;
 use super::vouch::{self, Vouched};
-use super::{About, Host, Setback, clock};
+use super::{About, Enclosed, Host, Setback, clock};
 use crate::blocking::blocking;
 use crate::journal::Intent;
-use crate::tree::{failed_at, rearchive};
+use crate::tree::{RearchiveError, failed_at, rearchive};
 
 impl Host {
     /// Whether the version of `digest` is whole: read now, unless it was since the start.
@@ -27,13 +27,19 @@ impl Host {
     /// Reads the version of `digest`, whatever was known of it before.
     pub(crate) async fn reads_sound(&mut self, digest: &Digest) -> bool {
         let (version, digest) = (self.site.folder.version(digest), *digest);
-        let why = match blocking(move || rearchive(&version)).await {
-            Ok(found) if found.digest == digest => {
+        let read = blocking(move || rearchive(&version)).await;
+        self.was_read(digest, read.as_ref().map(|summary| summary.digest))
+    }
+
+    /// Takes note of what the version of `digest` was found to be, and says whether that is what it should.
+    pub(super) fn was_read(&mut self, digest: Digest, found: Result<Digest, &RearchiveError>) -> bool {
+        let why = match found {
+            Ok(found) if found == digest => {
                 self.sound.insert(digest);
                 return true;
             }
-            Ok(found) => format!("it is {}", found.digest),
-            Err(error) => in_one_line(&error).into(),
+            Ok(found) => format!("it is {found}"),
+            Err(error) => in_one_line(error).into(),
         };
         self.sound.remove(&digest);
         tracing::warn!(bundle = %digest, "DAMAGED: a version on the disk is not what was signed: {why}");
@@ -56,7 +62,7 @@ pub(crate) async fn repair(
     let manifest = vouch::fetch(host, &root, digest, check).await?;
     let order = brought_by(host);
     let intent = Intent::unrecorded(order, digest, None, clock());
-    let vouched = Vouched { intent, manifest, root: root.payload_digest() };
+    let vouched = Vouched { intent, manifest, enclosed: Enclosed::default(), root: root.payload_digest() };
     vouched.fetch_and_place(host, overtaken).await?;
     if let Some(reload) = &host.site.hooks.reload
         && let Err(failure) = reload.run(&host.setting(order, digest, None)).await

@@ -1,5 +1,8 @@
 //! Fourth step: the bundle as a tree in `versions/`, whole and durable.
 //!
+//! Where a version on the disk can be patched, that is tried first, see `patched.rs`; whatever comes of it, the whole bundle is what
+//! decides.
+//!
 //! Until the rename, everything is in `stage/`, where a start throws away whatever it finds. Whatever fails, the stage is
 //! thrown away at once and made anew by the next try: after a failed sync a second one would lie.
 
@@ -7,6 +10,7 @@ use std::fs::{self, File, Permissions};
 use std::io::Seek as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::pin::pin;
 
 use follower::Expected;
 use schema::manifest::Manifest;
@@ -85,7 +89,11 @@ impl Vouched {
 
     async fn fetch_and_unpack(self, host: &mut Host, overtaken: impl Future<Output = ()>) -> Result<(), Setback> {
         let digest = self.intent.target;
-        let unpacked = self.download(host, overtaken).await?.unpack(host).await?;
+        let mut overtaken = pin!(overtaken);
+        let unpacked = match self.unpack_patched(host, overtaken.as_mut()).await? {
+            Some(unpacked) => unpacked,
+            None => self.download(host, overtaken).await?.unpack(host).await?,
+        };
         let folder = host.site.folder.clone();
         let unpacked = blocking(move || unpacked.sync().map(|()| unpacked)).await?;
         host.passed(SYNCED)?;
@@ -95,29 +103,44 @@ impl Vouched {
 
     /// Hashes while it downloads; nothing is decompressed before size and sha256 are known to be right.
     async fn download(self, host: &mut Host, overtaken: impl Future<Output = ()>) -> Result<Downloaded, Setback> {
-        let Vouched { intent, manifest, root: _ } = self;
+        let Vouched { intent, manifest, enclosed: _, root: _ } = self;
         let (digest, whole) = (intent.target, *manifest.whole());
-        let place = host.site.folder.stage().join("bundle");
-        let file = blocking(move || {
-            let mut options = File::options();
-            options.read(true).write(true).create(true).truncate(true);
-            options.open(&place).map_err(failed_at(&place, "made"))
-        });
-        let file = file.await?;
         let path = StorePath::Bundle { app: host.site.about.app.clone(), digest };
         let expected = Expected { size: whole.size, sha256: whole.sha256 };
-        let shutdown = host.site.shutdown.clone();
-        let downloaded = tokio::select! {
-            downloaded = host.site.mirrors.download(&path, expected, file) => downloaded,
-            () = overtaken => return Err(Setback::Overtaken),
-            () = shutdown.cancelled() => return Err(Setback::Shutdown),
-        };
-        let moved = downloaded.as_ref().map_or_else(|error| error.moved_bytes(), |done| done.moved_bytes);
-        host.moved.add(intent.order, moved);
-        let file = downloaded.map_err(|source| Setback::Bundle { digest, source: Box::new(source) })?.sink;
+        let file = download(host, &intent, &path, expected, overtaken).await?;
         host.passed(DOWNLOADED)?;
         Ok(Downloaded { file, intent, manifest })
     }
+}
+
+/// Downloads what was signed about the bundle of `intent` into the stage, and counts what moved. The file is at its end.
+///
+/// # Errors
+/// [`Setback::Bundle`], [`Setback::Disk`], [`Setback::Overtaken`] and [`Setback::Shutdown`].
+pub(super) async fn download(
+    host: &mut Host,
+    intent: &Intent,
+    path: &StorePath,
+    expected: Expected,
+    overtaken: impl Future<Output = ()>,
+) -> Result<File, Setback> {
+    let place = host.site.folder.stage().join("bundle");
+    let file = blocking(move || {
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(true);
+        options.open(&place).map_err(failed_at(&place, "made"))
+    });
+    let file = file.await?;
+    let shutdown = host.site.shutdown.clone();
+    let downloaded = tokio::select! {
+        downloaded = host.site.mirrors.download(path, expected, file) => downloaded,
+        () = overtaken => return Err(Setback::Overtaken),
+        () = shutdown.cancelled() => return Err(Setback::Shutdown),
+    };
+    let moved = downloaded.as_ref().map_or_else(|error| error.moved_bytes(), |done| done.moved_bytes);
+    host.moved.add(intent.order, moved);
+    let digest = intent.target;
+    Ok(downloaded.map_err(|source| Setback::Bundle { digest, source: Box::new(source) })?.sink)
 }
 
 impl Downloaded {
@@ -180,6 +203,6 @@ fn seal(folder: &AppFolder, digest: &Digest) -> Result<(), DiskError> {
     Ok(())
 }
 
-fn staged_tree(folder: &AppFolder, digest: &Digest) -> PathBuf {
+pub(super) fn staged_tree(folder: &AppFolder, digest: &Digest) -> PathBuf {
     folder.stage().join(digest.to_string())
 }

@@ -6,29 +6,55 @@ use schema::cycle::{NotVouched, vouch};
 use schema::{Digest, Limits, Manifest, StorePath, TrustRoot, Verified};
 
 use super::host::Verdict;
-use super::{Host, Intended, Setback};
+use super::setback::in_one_line;
+use super::{Enclosed, Host, Intended, Setback};
 use crate::journal::Intent;
+use crate::rule::Rule;
 
 /// A generation whose bundle has a manifest that verified.
 pub(crate) struct Vouched {
     pub(super) intent: Intent,
     pub(super) manifest: Verified<Manifest>,
+    /// What came with the pointer.
+    pub(super) enclosed: Enclosed,
     /// The trust root that it was verified against.
     pub(super) root: Digest,
 }
 
 impl Intended {
-    /// Fetches the manifest, from the first base URL that has the right one.
+    /// Takes the manifest that came with the pointer or, where none did that verifies, fetches it from the first base URL that has
+    /// the right one.
     ///
     /// # Errors
     /// [`Setback::Manifest`].
     pub(super) async fn vouch(self, host: &Host) -> Result<Vouched, Setback> {
-        let Intended { target, intent } = self;
+        let Intended { target, intent, enclosed } = self;
         let root = host.site.trust.newest();
         let app = &host.site.about.app;
         let check = |bytes: Bytes| vouch(bytes, &root, app, target, &Limits::DEFAULT);
-        let manifest = fetch(host, &root, target.digest, check).await?;
-        Ok(Vouched { intent, manifest, root: root.payload_digest() })
+        let manifest = match take(host, &enclosed, target.digest, check) {
+            Some(manifest) => manifest,
+            None => fetch(host, &root, target.digest, check).await?,
+        };
+        Ok(Vouched { intent, manifest, enclosed, root: root.payload_digest() })
+    }
+}
+
+/// The manifest of `digest` that came with the pointer, if one did and it passes `check`. Another one counts as refused.
+fn take(
+    host: &Host,
+    enclosed: &Enclosed,
+    digest: Digest,
+    check: impl Fn(Bytes) -> Result<Verified<Manifest>, NotVouched>,
+) -> Option<Verified<Manifest>> {
+    match check(enclosed.manifest(digest)?) {
+        Ok(manifest) => Some(manifest),
+        Err(refused) => {
+            host.site.refused(Some(Rule::of_manifest(&refused)));
+            let why = in_one_line(&refused);
+            tracing::warn!(bundle = %digest, "The manifest that came with the pointer is refused, and fetched: {why}");
+            None
+        }
     }
 }
 

@@ -79,7 +79,8 @@ pub enum Held {
 }
 
 impl Until {
-    pub(crate) fn of(pointer: &Pointer, agent: &AgentId) -> Until {
+    /// What to remember of `pointer` on the host of `agent`.
+    pub fn of(pointer: &Pointer, agent: &AgentId) -> Until {
         let held = match pointer.freeze {
             true => Some(Held::Frozen),
             false => pointer.quarantine.contains(agent).then_some(Held::Quarantined),

@@ -12,7 +12,7 @@ use schema::{Digest, Seen, Succession, Timestamp};
 use tracing::{debug, error, info, warn};
 
 use super::Keeper;
-use crate::apply::{Accepted, Fetched, Host, Site, clock, in_one_line};
+use crate::apply::{Accepted, Enclosed, Fetched, Host, Site, clock, in_one_line};
 use crate::complaint::Complaint;
 use crate::journal::JournalError;
 use crate::rule::Rule;
@@ -55,9 +55,9 @@ impl Ear<'_> {
             _ => {}
         }
         match observation {
-            Observation::Changed { bytes, from } => {
+            Observation::Changed { bytes, enclosed, from } => {
                 let payload = Digest::of(&bytes);
-                let fetched = Fetched { bytes, notified_at: clock() };
+                let fetched = Fetched { bytes, enclosed: Enclosed::new(enclosed), notified_at: clock() };
                 // Before the pointer: a key that the newest root no longer lists opens nothing.
                 self.site.trust.walk(&self.site.mirrors).await;
                 let root = self.site.trust.newest();
@@ -195,6 +195,7 @@ impl Keeper {
                 "The clock of this host is behind the newest signature, and is not believed"
             );
         }
+        host.moved.add(order, accepted.enclosed.patch_bytes());
         let before = self.pointer.take().filter(|before| before.pointer.order().same_generation(order));
         let accepted = match before {
             // It is the generation that we were told of then, whatever was signed since.

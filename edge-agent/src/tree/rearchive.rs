@@ -1,14 +1,13 @@
-//! Archives a tree again, to see whether it still is the bundle it was unpacked from.
+//! Archives a tree again: to see whether it still is the bundle it was unpacked from, or to have that bundle's archive.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use schema::archive::{Summary, WriteError, Writer};
+use schema::archive::{END_LEN, Entry, Kind, Summary, WriteError, Writer};
 use schema::path::InvalidPath;
 use schema::{EntryPath, Limits};
 
@@ -30,24 +29,39 @@ pub(crate) fn rearchive_pausing(
     root: &Path,
     mut pause: impl FnMut() -> ControlFlow<()>,
 ) -> Result<Summary, RearchiveError> {
-    let mut found = BTreeMap::new();
+    rearchive_into(root, |_| Ok(io::sink()), |_| pause()).map(|(_, summary)| summary)
+}
+
+/// Archives everything below `root` into what `out` makes for an archive of so many bytes, and tells `each` entry once it is written;
+/// it may say that it is enough.
+///
+/// # Errors
+/// As [`rearchive_pausing`], and those of `out`.
+pub(super) fn rearchive_into<W: Write>(
+    root: &Path,
+    out: impl FnOnce(u64) -> Result<W, RearchiveError>,
+    mut each: impl FnMut(Entry) -> ControlFlow<()>,
+) -> Result<(W, Summary), RearchiveError> {
+    let mut found = Vec::new();
     walk(root, root, &mut found)?;
-    let mut archive = Writer::new(io::sink(), Limits::DEFAULT);
-    for (path, place) in found {
-        let metadata = place.symlink_metadata().map_err(failed_at(&place, "read"))?;
-        let written = if metadata.is_dir() {
-            archive.directory(path)
-        } else {
-            let mut file = File::open(&place).map_err(failed_at(&place, "read"))?;
-            archive.file(path, metadata.permissions().mode() & 0o100 != 0, metadata.len(), &mut file)
+    found.sort_unstable_by(|one, other| one.entry.path.cmp(&other.entry.path));
+    let out = out(found.iter().map(|Found { entry, .. }| len(entry)).fold(END_LEN, u64::saturating_add))?;
+    let mut archive = Writer::new(out, Limits::DEFAULT);
+    for Found { entry, place } in found {
+        let path = entry.path.clone();
+        let written = match entry.kind {
+            Kind::Directory => archive.directory(path),
+            Kind::File { executable, size } => {
+                let mut file = File::open(&place).map_err(failed_at(&place, "read"))?;
+                archive.file(path, executable, size, &mut file)
+            }
         };
         written.map_err(|source| RearchiveError::Archive { root: root.to_owned(), source })?;
-        if pause().is_break() {
+        if each(entry).is_break() {
             return Err(RearchiveError::Stopped);
         }
     }
-    let (_, summary) = archive.finish().map_err(|source| RearchiveError::Archive { root: root.to_owned(), source })?;
-    Ok(summary)
+    archive.finish().map_err(|source| RearchiveError::Archive { root: root.to_owned(), source })
 }
 
 /// Says why a tree is no bundle's.
@@ -71,6 +85,16 @@ pub enum RearchiveError {
         #[source]
         source: WriteError,
     },
+    /// Nothing is wrong with it, but its archive takes more memory than is spent on one.
+    #[error("`{}` makes an archive of {bytes} bytes, and at most {max_bytes} are read into memory", root.display())]
+    TooLarge {
+        /// The tree.
+        root: PathBuf,
+        /// How large its archive is.
+        bytes: u64,
+        /// How large it may be.
+        max_bytes: u64,
+    },
     /// Whoever asked wanted no more of it.
     #[error("stopped before its end")]
     Stopped,
@@ -79,20 +103,38 @@ pub enum RearchiveError {
     Disk(#[from] DiskError),
 }
 
-fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<EntryPath, PathBuf>) -> Result<(), RearchiveError> {
+/// What is to be archived, and where it is.
+struct Found {
+    entry: Entry,
+    place: PathBuf,
+}
+
+/// The bytes of one entry. What is too large for any archive is too large here as well.
+fn len(entry: &Entry) -> u64 {
+    match entry.kind.size() {
+        size if size <= Limits::DEFAULT.bundle_max_bytes => entry.head_len() + size + entry.padding(),
+        size => size,
+    }
+}
+
+fn walk(root: &Path, folder: &Path, found: &mut Vec<Found>) -> Result<(), RearchiveError> {
     for entry in fs::read_dir(folder).map_err(failed_at(folder, "read"))? {
         let place = entry.map_err(failed_at(folder, "read"))?.path();
-        let kind = place.symlink_metadata().map_err(failed_at(&place, "read"))?.file_type();
-        if !kind.is_dir() && !kind.is_file() {
-            return Err(RearchiveError::Foreign { path: place });
-        }
+        let metadata = place.symlink_metadata().map_err(failed_at(&place, "read"))?;
+        let kind = match metadata.file_type() {
+            kind if kind.is_dir() => Kind::Directory,
+            kind if kind.is_file() => {
+                Kind::File { executable: metadata.permissions().mode() & 0o100 != 0, size: metadata.len() }
+            }
+            _ => return Err(RearchiveError::Foreign { path: place }),
+        };
         let relative = place.strip_prefix(root).expect("what was found below a folder is below it");
         // A path too deep for a bundle is refused here, so the walk ends however deep the tree is.
         let path = EntryPath::parse(relative.as_os_str().as_bytes(), &Limits::DEFAULT)?;
-        if kind.is_dir() {
+        if kind == Kind::Directory {
             walk(root, &place, found)?;
         }
-        found.insert(path, place);
+        found.push(Found { entry: Entry { path, kind }, place });
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::{Seek as _, Write as _};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use schema::archive::{Summary, Writer};
@@ -180,4 +181,24 @@ fn a42_an_archive_that_would_leave_its_folder_writes_nothing_outside() {
         remove(&place.path("evil")).expect("ours to remove");
         assert_eq!(fs::read_dir(place.0.path()).expect("our own folder").count(), 0);
     }
+}
+
+#[test]
+fn a_base_takes_the_memory_of_its_archive_or_is_not_read() {
+    let place = Place::new();
+    // A name that takes blocks of its own, and content that is filled up.
+    let long = format!("conf/{}", "x".repeat(150));
+    let files: &[(&str, &[u8])] = &[(&long, &[b'l'; 700]), ("empty", b""), ("reload*", b"#!/bin/sh\n")];
+    place.unpack("one", files, None);
+    let archive = pack(files).0;
+    let read = |max_bytes| Base::read(place.path("one"), max_bytes, || ControlFlow::Continue(()));
+    let whole = archive.len() as u64;
+    assert_eq!(read(whole).expect("as large as it may be").archive(), archive);
+    let refused = read(whole - 1).expect_err("a byte too large");
+    assert!(matches!(refused, RearchiveError::TooLarge { bytes, .. } if bytes == whole), "{refused}");
+    // However much a damaged one claims.
+    let sparse = place.path("one").join("empty");
+    fs::set_permissions(&sparse, fs::Permissions::from_mode(0o644)).expect("our own file");
+    fs::OpenOptions::new().write(true).open(&sparse).expect("our own file").set_len(1 << 42).expect("a sparse file");
+    assert!(matches!(read(whole), Err(RearchiveError::TooLarge { .. })));
 }

@@ -1,21 +1,23 @@
 //! Unpacks a bundle into a folder of its own.
 //!
-//! In: the bundle's bytes, whose sha256 was checked, what its manifest signs about them, and perhaps the version before. Out: a tree
-//! that [`Unpacked::sync`] makes durable. No more bytes or entries are written than were signed, and no path leaves the
+//! In: the bytes of a bundle or of a patch, whose sha256 was checked, what the manifest signs about them, and perhaps the version
+//! before. Out: a tree that [`Unpacked::sync`] makes durable. No more bytes or entries are written than were signed, and no path leaves the
 //! folder: the strict reader refuses those that would.
 //!
-//! A file that is the same as in the version before, compared while it is unpacked, is that file under a second name.
+//! A file that is the same as in the version before, compared while it is unpacked, is that file under a second name. Where all of that
+//! version was read a moment ago, for the sake of a patch, it is not read again: what is compared are the bytes that were hashed.
 
 use std::fs::{self, File, Permissions};
-use std::io::{BufReader, Read, Write as _};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use schema::archive::{Kind, ReadError, Reader, Summary};
 use schema::encoding::Decoder;
-use schema::manifest::Manifest;
-use schema::{Digest, Limits};
+use schema::manifest::{Manifest, Patch};
+use schema::{Digest, EntryPath, Limits};
 
+use super::base::Base;
 use super::twin::Twin;
 use super::{DiskError, failed_at};
 use crate::disk;
@@ -98,14 +100,38 @@ pub(crate) fn unpack(
 ) -> Result<Unpacked, UnpackError> {
     let whole = manifest.whole();
     let decoder = Decoder::new(BufReader::new(bundle), manifest.size, whole.window_log).map_err(UnpackError::Frame)?;
+    unpack_archive(decoder, manifest, base.map_or(Before::Nothing, Before::Tree), root)
+}
+
+/// Unpacks what `patch`, read from `frame`, makes of `base` as the new folder `root`.
+///
+/// # Errors
+/// [`UnpackError`].
+pub(crate) fn unpack_patch(
+    frame: impl BufRead,
+    patch: &Patch,
+    base: &Base,
+    manifest: &Manifest,
+    root: PathBuf,
+) -> Result<Unpacked, UnpackError> {
+    let decoder = Decoder::against(frame, base.archive(), manifest.size, patch.window_log);
+    unpack_archive(decoder.map_err(UnpackError::Frame)?, manifest, Before::Read(base), root)
+}
+
+fn unpack_archive(
+    archive: impl Read,
+    manifest: &Manifest,
+    before: Before<'_>,
+    root: PathBuf,
+) -> Result<Unpacked, UnpackError> {
     let limits = Limits { bundle_max_bytes: manifest.size, entries_max: manifest.entries, ..Limits::DEFAULT };
-    let mut archive = Reader::new(BufReader::with_capacity(CHUNK, decoder), limits);
-    let mut unpacking = Unpacking { base, chunk: vec![0; CHUNK], done: Unpacked::begin(root)? };
+    let mut archive = Reader::new(BufReader::with_capacity(CHUNK, archive), limits);
+    let mut unpacking = Unpacking { before, chunk: vec![0; CHUNK], done: Unpacked::begin(root)? };
     while let Some(entry) = archive.next_entry().map_err(UnpackError::Archive)? {
         match entry.kind {
             Kind::Directory => unpacking.directory(entry.path.as_str())?,
             Kind::File { executable, size } => {
-                unpacking.file(entry.path.as_str(), executable, size, &mut archive.content())?;
+                unpacking.file(&entry.path, executable, size, &mut archive.content())?;
             }
         }
     }
@@ -135,8 +161,32 @@ impl Unpacked {
     }
 }
 
+/// The version before.
+#[derive(Clone, Copy)]
+enum Before<'a> {
+    Nothing,
+    /// As it is on the disk.
+    Tree(&'a Path),
+    /// As it was read a moment ago.
+    Read(&'a Base),
+}
+
+impl<'a> Before<'a> {
+    /// The file at `path`, if there is one that may be the same.
+    fn twin(self, path: &EntryPath, executable: bool, size: u64) -> Option<Twin<'a>> {
+        match self {
+            Before::Nothing => None,
+            Before::Tree(root) => Twin::open(root.join(path.as_str()), size, mode_of(executable)),
+            Before::Read(base) => {
+                let content = base.content(path, executable)?;
+                Twin::read(base.root().join(path.as_str()), content, size, mode_of(executable))
+            }
+        }
+    }
+}
+
 struct Unpacking<'a> {
-    base: Option<&'a Path>,
+    before: Before<'a>,
     chunk: Vec<u8>,
     done: Unpacked,
 }
@@ -149,10 +199,15 @@ impl Unpacking<'_> {
         Ok(())
     }
 
-    fn file(&mut self, path: &str, executable: bool, size: u64, content: &mut impl Read) -> Result<(), UnpackError> {
-        let target = self.done.root.join(path);
-        let mode = if executable { PROGRAM } else { FILE };
-        let mut twin = self.base.and_then(|base| Twin::open(base.join(path), size, mode));
+    fn file(
+        &mut self,
+        path: &EntryPath,
+        executable: bool,
+        size: u64,
+        content: &mut impl Read,
+    ) -> Result<(), UnpackError> {
+        let target = self.done.root.join(path.as_str());
+        let mut twin = self.before.twin(path, executable, size);
         let mut file = match twin {
             Some(_) => None,
             None => Some(self.create(&target)?),
@@ -160,7 +215,7 @@ impl Unpacking<'_> {
         loop {
             let length = content
                 .read(&mut self.chunk)
-                .map_err(|source| UnpackError::Content { entry: path.to_owned(), source })?;
+                .map_err(|source| UnpackError::Content { entry: path.to_string(), source })?;
             let bytes = &self.chunk[..length];
             if length == 0 {
                 break;
@@ -180,7 +235,8 @@ impl Unpacking<'_> {
         }
         if let Some(file) = file {
             // Only now, so that no umask has a say.
-            file.set_permissions(Permissions::from_mode(mode)).map_err(failed_at(&target, "made read-only"))?;
+            file.set_permissions(Permissions::from_mode(mode_of(executable)))
+                .map_err(failed_at(&target, "made read-only"))?;
         }
         Ok(())
     }
@@ -193,13 +249,17 @@ impl Unpacking<'_> {
     }
 
     /// Creates the file with what was equal so far in it.
-    fn create_like(&mut self, target: &Path, twin: Option<Twin>) -> Result<File, DiskError> {
+    fn create_like(&mut self, target: &Path, twin: Option<Twin<'_>>) -> Result<File, DiskError> {
         let mut file = self.create(target)?;
         if let Some(mut twin) = twin {
             twin.copy_to(&mut file).map_err(failed_at(target, "copied from the version before"))?;
         }
         Ok(file)
     }
+}
+
+fn mode_of(executable: bool) -> u32 {
+    if executable { PROGRAM } else { FILE }
 }
 
 pub(crate) const DIRECTORY: u32 = 0o555;

@@ -12,6 +12,7 @@ use schema::{Generation, Outcome};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::patches::{Offer, archive};
 use crate::world::World;
 
 impl World {
@@ -151,4 +152,22 @@ async fn f03_whichever_sync_fails_the_generation_comes_to_its_result_and_what_ru
         assert_eq!(world.history().get(&generation).map(|(switches, _)| *switches), Some(1), "ONCE: {good}");
     }
     assert!(told > 0, "some of them failed on the way to the switch");
+}
+
+/// The base is on the disk whatever happens, so no start needs the whole bundle.
+#[tokio::test]
+async fn f01_killed_on_the_way_of_a_patch_the_next_start_goes_that_way_again() {
+    let mut world = World::new().await;
+    world.publish_patched("1", vec![]);
+    world.run_until_settled(1, Outcome::Applied).await;
+    for (step, generation) in STEPS[2..9].iter().zip(2..) {
+        let [old, new] = [generation - 1, generation].map(|line: u64| archive(&line.to_string()));
+        let digest = world.publish_patched(&generation.to_string(), vec![Offer::by_runs(&old, &new)]);
+        killed(world.spawn(Some(step)), step).await;
+        world.assert_whole(step);
+        world.run_until_settled(generation, Outcome::Applied).await;
+        world.assert_runs(digest);
+        assert_eq!(world.server.asked(&world.bundle_path(digest)), 0, "{step}");
+        assert_eq!(world.history().get(&generation), Some(&(1, vec![Outcome::Applied])), "ONCE: {step}");
+    }
 }

@@ -40,8 +40,21 @@ pub(crate) struct Served {
     pub(crate) frozen: bool,
     /// Whether it is a server of files like any other: it holds nothing, and takes no acks.
     pub(crate) plain: bool,
+    /// What goes along with the pointer of each path, for those who say what they have.
+    pub(crate) enclosed: BTreeMap<String, Enclosed>,
+    /// What was said to be there already, whenever an answer took note of it.
+    pub(crate) had: Vec<Option<String>>,
     /// The `If-None-Match` of each long-poll that is held right now.
     pub(crate) parked: Vec<String>,
+}
+
+/// What goes along with a pointer: a list of parts, in which `*` stands for the pointer's length, and what follows its bytes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Enclosed {
+    pub(crate) list: String,
+    pub(crate) rest: Bytes,
+    /// Whether it is sent to whoever asks.
+    pub(crate) unasked: bool,
 }
 
 impl Served {
@@ -166,6 +179,17 @@ async fn answer(
         return Ok(answer.body(Full::default()).expect("plain headers"));
     }
     let now = served.borrow().clone();
+    let have = header("driftless-have");
+    let enclosed = now.enclosed.get(&path).filter(|enclosed| have.is_some() || enclosed.unasked);
+    if let (Some(bytes), Some(enclosed)) = (now.objects.get(&path).filter(|_| etag(&now) != known), enclosed) {
+        served.send_modify(|served| served.had.push(have));
+        let answer = Response::builder()
+            .header("etag", etag(&now).unwrap_or_default())
+            .header("preference-applied", if prefer.is_some() { "wait=55" } else { "" })
+            .header("driftless-enclosed", enclosed.list.replace('*', &bytes.len().to_string()));
+        let body = Bytes::from([&bytes[..], &enclosed.rest[..]].concat());
+        return Ok(answer.body(Full::new(body)).expect("plain headers"));
+    }
     let answer = match (now.objects.get(&path), etag(&now)) {
         (None, _) => Response::builder().status(StatusCode::NOT_FOUND).body(Full::default()),
         (_, etag) if etag == known => Response::builder().status(StatusCode::NOT_MODIFIED).body(Full::default()),

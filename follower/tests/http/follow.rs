@@ -33,7 +33,7 @@ pub(crate) fn follow(mirrors: &Mirrors) -> PointerFollower {
 /// The next pointer that differs; anything else is a mistake.
 pub(crate) async fn changed(follower: &mut PointerFollower) -> (Bytes, BaseUrl) {
     match follower.next().await {
-        Observation::Changed { bytes, from } => (bytes, from),
+        Observation::Changed { bytes, from, .. } => (bytes, from),
         other => panic!("expected a pointer, got {other:?}"),
     }
 }

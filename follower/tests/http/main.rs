@@ -8,6 +8,7 @@ mod certificates;
 mod child;
 mod credentials;
 mod download;
+mod enclosed;
 mod failover;
 mod fetch;
 mod follow;
