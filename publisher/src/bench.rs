@@ -1,5 +1,6 @@
 //! A publisher to test on: a real repository, real keys, a store in memory, and a checker that re-verifies everything.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -14,13 +15,15 @@ use schema::{
 use store::Store;
 use store::faulty::Faulty;
 
-use crate::compile::{Compilation, GitObjects, compile};
+use crate::compile::{BlobId, Compilation, GitObjects, Layout, compile};
 use crate::duty::Duty;
 use crate::fixture::Repo;
 use crate::keys::Keys;
 use crate::plan::Freshness;
 use crate::proof::{Base, FirstSeen, VerifiedCommit, verify_commits};
-use crate::publish::{Ancestry, AncestryError, InForce, Origin, Relation, Report, publish, read_back};
+use crate::publish::{
+    Ancestry, AncestryError, AncestryFault, Before, InForce, Kept, Origin, Relation, Report, publish, read_back,
+};
 use crate::publisher::{Agreed, Publisher};
 use crate::region;
 use crate::signers::SignerPolicy;
@@ -50,12 +53,16 @@ pub(crate) struct Tip {
 }
 
 /// A straight line of commits, the last one the tip.
-struct Line(Vec<CommitId>);
+struct Line {
+    commits: Vec<CommitId>,
+    repository: PathBuf,
+    compilation: Arc<Compilation>,
+}
 
 impl Ancestry for Line {
     fn relation(&self, standing: &CommitId) -> Result<Relation, AncestryError> {
         let unheard_of = standing.as_str().chars().all(|digit| digit == 'f');
-        Ok(match self.0.contains(standing) {
+        Ok(match self.commits.contains(standing) {
             true => Relation::Contained,
             false if unheard_of => Relation::Apart,
             false => Relation::Ahead,
@@ -65,6 +72,14 @@ impl Ancestry for Line {
     /// Nothing earlier is compiled anew on this bench; the tests of the daemon do that, on real repositories.
     fn origin(&self, _: &CommitId, _: &App, _: &Digest) -> Result<Option<Origin>, AncestryError> {
         Ok(None)
+    }
+
+    fn layout(&self, earlier: &CommitId, app: &App, region: &Region) -> Result<Option<Layout>, AncestryFault> {
+        crate::daemon::layout(&self.repository, &self.compilation, earlier, (app, region))
+    }
+
+    fn blobs(&self, blobs: &[BlobId]) -> Result<Vec<Vec<u8>>, AncestryFault> {
+        crate::daemon::blobs(&self.repository, blobs)
     }
 }
 
@@ -84,7 +99,12 @@ impl Bench {
 
     /// Commits `web/a.conf` and the overlay's `eu/b.conf`, proves and compiles.
     pub(crate) fn tip(&mut self, web: &str, eu: &str) -> Tip {
-        let tree = self.repo.tree(&[("driftless.yaml", DOCUMENT), ("web/a.conf", web), ("eu/b.conf", eu)]);
+        self.tip_of(&[("driftless.yaml", DOCUMENT), ("web/a.conf", web), ("eu/b.conf", eu)])
+    }
+
+    /// Commits `files` and nothing else, proves and compiles.
+    pub(crate) fn tip_of(&mut self, files: &[(&str, &str)]) -> Tip {
+        let tree = self.repo.tree(files);
         let parent = self.commits.last().cloned();
         let id = self.repo.commit(&parent.iter().collect::<Vec<_>>(), &tree, 1_700_000_000 + self.commits.len() as i64);
         self.commits.push(id.clone());
@@ -94,7 +114,13 @@ impl Bench {
         let commit = commit.expect("Alice signed all of it");
         let objects = GitObjects::of(&self.repo.git).expect("an object database");
         let compilation = compile(&objects, commit.tree(), &schema::Limits::DEFAULT).expect("it compiles");
-        Tip { commit, compilation: Arc::new(compilation), ancestry: Arc::new(Line(self.commits.clone())) }
+        let compilation = Arc::new(compilation);
+        let (commits, repository) = (self.commits.clone(), self.repo.path());
+        Tip {
+            commit,
+            ancestry: Arc::new(Line { commits, repository, compilation: Arc::clone(&compilation) }),
+            compilation,
+        }
     }
 
     /// Puts the publisher under another root, with nothing known of the one before.
@@ -113,7 +139,13 @@ impl Bench {
 
     /// Another publisher over the same store and by the same clock, with keys and a duty of its own.
     pub(crate) fn beside(&self, keys: Keys, duty: Duty) -> Publisher {
-        Publisher { keys: Arc::new(keys), duty, agreed: Agreed::default(), ..self.publisher.clone() }
+        Publisher {
+            keys: Arc::new(keys),
+            duty,
+            agreed: Agreed::default(),
+            kept: Kept::default(),
+            ..self.publisher.clone()
+        }
     }
 
     pub(crate) fn pass(&self, time: std::time::Duration) {
@@ -148,6 +180,13 @@ impl Bench {
 
     pub(crate) async fn remove(&self, path: &StorePath) {
         self.objects.delete(&at(path)).await.expect("it was there");
+    }
+
+    /// The archive of a bundle for which a frame stands in the store.
+    pub(crate) async fn archive(&self, digest: Digest) -> Vec<u8> {
+        let path = StorePath::Bundle { app: app(), digest };
+        let frame = self.publisher.store.read(&path, 1 << 20).await.expect("a read").expect("it is there").bytes;
+        zstd::stream::decode_all(&frame[..]).expect("a frame")
     }
 
     /// How many objects there are.
@@ -203,7 +242,11 @@ impl Bench {
 
 impl Tip {
     pub(crate) async fn publish(&self, publisher: &Publisher) -> Report {
-        publish(publisher, &self.commit, &self.compilation, &InForce::default(), &self.ancestry).await
+        self.publish_after(Before::Unknown, publisher).await
+    }
+
+    pub(crate) async fn publish_after(&self, before: Before<'_>, publisher: &Publisher) -> Report {
+        publish(publisher, &self.commit, &self.compilation, before, &InForce::default(), &self.ancestry).await
     }
 
     pub(crate) fn digest(&self, region: &str) -> Digest {

@@ -17,6 +17,8 @@ use store::StoreUrl;
 use crate::duty::Duty;
 use crate::keys::{KeySection, Role};
 use crate::plan::Freshness;
+use crate::publish::PATCHES_MAX;
+use crate::publisher::PATCHES;
 use crate::rollout::Check;
 use crate::source::{BranchName, RepositoryUrl, SourceConfig};
 
@@ -62,6 +64,10 @@ pub struct Config {
     /// How old a pointer grows before it is signed afresh; shorter than `pointer_valid_for`. Default: 1h.
     #[serde(default = "pointer_refresh_every")]
     pub pointer_refresh_every: Length,
+    /// Against how many of the bundles that regions ran last a patch is made, so that agents which have one of these fetch what
+    /// changed and no more. At most 16; 0: none. Default: 4.
+    #[serde(default = "patches")]
+    pub patches: usize,
 }
 
 /// The config repository.
@@ -124,6 +130,9 @@ impl Config {
         if refresh_every.0.is_zero() || refresh_every >= valid_for {
             return Err(ConfigError::Freshness { path: path.to_owned(), valid_for, refresh_every });
         }
+        if self.patches > PATCHES_MAX {
+            return Err(ConfigError::Patches { path: path.to_owned(), patches: self.patches });
+        }
         Ok(())
     }
 }
@@ -156,6 +165,18 @@ pub enum ConfigError {
         /// As configured.
         refresh_every: Length,
     },
+    /// More patches than a manifest may list.
+    #[error("{}: `patches: {patches}` is more than the {PATCHES_MAX} that a manifest may list", path.display())]
+    Patches {
+        /// The file.
+        path: PathBuf,
+        /// As configured.
+        patches: usize,
+    },
+}
+
+fn patches() -> usize {
+    PATCHES
 }
 
 fn duty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duty, D::Error> {
@@ -223,5 +244,12 @@ mod tests {
         assert!(unknown.to_string().contains("publisher.yaml:7:1"), "{unknown}");
         let endless = load(&format!("{SMALLEST}pointer_refresh_every: 24h\n")).expect_err("pointers would expire");
         assert!(endless.to_string().contains("pointer_refresh_every (1day)"), "{endless}");
+        let many = load(&format!("{SMALLEST}patches: 17\n")).expect_err("more than a manifest may list");
+        assert!(many.to_string().contains("`patches: 17` is more than the 16"), "{many}");
+        for bad in ["-1", "yes", "1.5"] {
+            assert!(load(&format!("{SMALLEST}patches: {bad}\n")).is_err(), "{bad}");
+        }
+        assert_eq!(load(&format!("{SMALLEST}patches: 0\n")).expect("no patches").0.patches, 0);
+        assert_eq!(load(SMALLEST).expect("the smallest configuration").0.patches, 4);
     }
 }

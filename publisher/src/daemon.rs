@@ -34,6 +34,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+#[cfg(test)]
+pub(crate) use origin::{blobs, layout};
+
 pub use base::BaseError;
 pub use error::LookError;
 pub use following::Looked;

@@ -41,6 +41,7 @@ mod rebuild;
 pub mod region;
 pub mod rollback;
 pub mod rollout;
+mod side_by_side;
 pub mod signers;
 pub mod source;
 mod start;

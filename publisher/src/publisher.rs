@@ -14,6 +14,7 @@ use store::Store;
 use crate::duty::Duty;
 use crate::keys::Keys;
 use crate::plan::Freshness;
+use crate::publish::{Kept, PATCHES_MAX};
 use crate::trust::Chain;
 
 /// What is needed to publish into one store.
@@ -29,7 +30,14 @@ pub struct Publisher {
     pub(crate) remembered: Arc<Orders>,
     /// What it signed and others have yet to.
     pub(crate) agreed: Agreed,
+    /// Against how many of the bundles that regions ran last patches are made.
+    pub(crate) patches: usize,
+    /// What it made lately.
+    pub(crate) kept: Kept,
 }
+
+/// Against how many bundles patches are made unless told otherwise.
+pub(crate) const PATCHES: usize = 4;
 
 /// Payloads that this process found right in every field and signed, so that it need not find out again while it waits for other
 /// signers. What its key signed in an earlier run, or in somebody else's hands, is not among them.
@@ -57,17 +65,39 @@ pub type Orders = BTreeMap<(App, Region), Order>;
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl Publisher {
+    /// Whether its keys suffice to release a bundle, so that there is nobody to agree with.
+    pub(crate) fn releases_alone(&self) -> bool {
+        let root = self.root();
+        self.keys.for_release(root).len() >= root.release.threshold()
+    }
+
     /// Puts the parts together, with the system's clock. Whether root and keys go together is found out by
     /// [`Publisher::follow_roots`].
     pub fn new(store: Store, pinned: Verified<TrustRoot>, keys: Keys, duty: Duty, freshness: Freshness) -> Publisher {
         let clock: Clock = Arc::new(|| SystemTime::now().into());
         let (roots, keys) = (Arc::new(Chain::of(pinned)), Arc::new(keys));
-        Publisher { store, roots, keys, duty, freshness, clock, remembered: Arc::default(), agreed: Agreed::default() }
+        Publisher {
+            store,
+            roots,
+            keys,
+            duty,
+            freshness,
+            clock,
+            remembered: Arc::default(),
+            agreed: Agreed::default(),
+            patches: PATCHES,
+            kept: Kept::default(),
+        }
     }
 
     /// The same publisher by another clock.
     pub fn with_clock(self, clock: Clock) -> Publisher {
         Publisher { clock, ..self }
+    }
+
+    /// The same publisher, which makes patches against `patches` of the bundles that regions ran last, at most 16.
+    pub fn with_patches(self, patches: usize) -> Publisher {
+        Publisher { patches: patches.min(PATCHES_MAX), ..self }
     }
 
     /// The same publisher, which takes none of `orders` for a region that never was.

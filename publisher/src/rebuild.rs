@@ -15,7 +15,7 @@ use store::StoreError;
 use crate::compile::{Compilation, CompiledBundle};
 use crate::kind::ErrorKind;
 use crate::proof::VerifiedCommit;
-use crate::publish::{Ancestry, BundleError, Report, a_few_at_a_time, seal_bundle};
+use crate::publish::{Ancestry, BundleError, Report, Wanted, a_few_at_a_time, seal_bundle};
 use crate::publisher::Publisher;
 pub use offers::Mismatch;
 
@@ -33,7 +33,8 @@ pub(crate) async fn rebuild(
     // Each bundle once, however many regions share it.
     let bundles: BTreeMap<(&App, Digest), &Arc<CompiledBundle>> =
         bundles.map(|((app, _), bundle)| ((app, bundle.summary.digest), bundle)).collect();
-    let signing = bundles.values().map(|bundle| seal_bundle(publisher, commit, ancestry, Arc::clone(bundle)));
+    let signing =
+        bundles.values().map(|bundle| seal_bundle(publisher, commit, ancestry, Wanted::alone(Arc::clone(bundle))));
     let (mut waiting, mut refused) = (Vec::new(), None);
     for awaited in a_few_at_a_time(signing.collect()).await {
         match awaited {

@@ -22,7 +22,7 @@ impl Publisher {
         let root = trust::load(&config.root)?;
         let keys = Keys::load(&config.keys, config.duty)?;
         let store = Store::open(&config.store)?;
-        Ok(Publisher::new(store, root, keys, config.duty, config.freshness()))
+        Ok(Publisher::new(store, root, keys, config.duty, config.freshness()).with_patches(config.patches))
     }
 
     /// As [`Publisher::open`], without any keys: for reading.

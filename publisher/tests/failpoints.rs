@@ -13,7 +13,8 @@ use schema::{CommitId, Epoch, RoleKeys, Timestamp, TrustRoot, Verified};
 use tokio::task::JoinSet;
 
 /// Every point at which a publisher can be made to die.
-const POINTS: [&str; 6] = [
+const POINTS: [&str; 7] = [
+    "publish-patch-stored",
     "publish-bundle-stored",
     "publish-manifest-stored",
     "publish-read-back",

@@ -4,22 +4,28 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use schema::archive::{self, Summary, WriteFault, Writer};
+use schema::archive::Summary;
 use schema::rollout::Policy;
 use schema::{App, Digest, Limits, Region, TreeId};
 
-use super::contents::{self, Listing};
-use super::document::{AppSource, DOCUMENT, Document};
-use super::files::{self, Files, Layer, Trees};
+use super::app::{AppCompiler, Layers};
+use super::archive::{archive, check};
+use super::contents::Listing;
+use super::document::{DOCUMENT, Document};
+use super::files::Trees;
+use super::known::{Known, Remembering};
+use super::layout::Layout;
+use super::marks::Marks;
 use super::objects::{Objects, ObjectsError};
 use super::problem::{CompileError, Found, Problem};
 use super::tree::Node;
+use crate::side_by_side::side_by_side;
 
 /// Number of the way trees are compiled. It changes whenever the same tree would give other bytes.
 pub const COMPILER: u32 = 1;
 
 /// One bundle: an app as it is in one or more regions.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct CompiledBundle {
     /// The app.
     pub app: App,
@@ -29,7 +35,22 @@ pub struct CompiledBundle {
     pub summary: Summary,
     /// The files in it.
     pub listing: Arc<Listing>,
+    /// Where they lie in the archive.
+    pub layout: Arc<Layout>,
+    /// How far its digest was on the way.
+    pub(super) marks: Marks,
 }
+
+// What the digest was made from is the archive, which is compared.
+impl PartialEq for CompiledBundle {
+    fn eq(&self, other: &CompiledBundle) -> bool {
+        let Self { app, archive, summary, listing, layout, marks: _ } = self;
+        (app, archive, summary, listing, layout)
+            == (&other.app, &other.archive, &other.summary, &other.listing, &other.layout)
+    }
+}
+
+impl Eq for CompiledBundle {}
 
 /// All bundles of a tree.
 #[derive(Clone, Debug)]
@@ -39,14 +60,11 @@ pub struct Compilation {
     /// How commits of an app reach its agents; an app without a policy is not in it, and its commits are stable at once.
     pub policies: BTreeMap<App, Policy>,
     by_layers: HashMap<Layers, Arc<CompiledBundle>>,
-    limits: Limits,
-}
-
-/// The trees that a bundle was made of: the app's own first, then what lies over it. They settle its bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Layers {
-    app: App,
-    trees: Vec<TreeId>,
+    /// What was read to find the apps.
+    pub(super) above: Arc<Known>,
+    /// What was read of each folder that apps are made of, by its path.
+    pub(super) below: HashMap<Box<str>, Arc<Known>>,
+    pub(super) limits: Limits,
 }
 
 /// Compiles all apps of `tree` for all regions.
@@ -59,7 +77,8 @@ pub fn compile(objects: &impl Objects, tree: &TreeId, limits: &Limits) -> Result
     compile_from(None, objects, tree, limits)
 }
 
-/// Does what [`compile`] does, faster: apps that did not change since `previous` are taken from there.
+/// Does what [`compile`] does, faster: what did not change since `previous` is taken from there, be it an app, a folder or a
+/// file.
 ///
 /// # Errors
 /// As [`compile`].
@@ -85,6 +104,21 @@ pub fn policies(objects: &impl Objects, tree: &TreeId, limits: &Limits) -> Resul
     Ok(document.as_ref().map(Document::policies).unwrap_or_default())
 }
 
+impl Compilation {
+    /// The bundle that is made of these trees, if it is one of them.
+    pub(super) fn bundle_of(&self, layers: &Layers) -> Option<&Arc<CompiledBundle>> {
+        self.by_layers.get(layers)
+    }
+}
+
+/// What is known of a bundle before anything is archived.
+enum Draft {
+    /// All of it.
+    Known(Arc<CompiledBundle>),
+    /// What is to be in it.
+    New { listing: Arc<Listing>, layout: Arc<Layout>, before: Option<Arc<CompiledBundle>> },
+}
+
 fn compile_from(
     previous: Option<&Compilation>,
     objects: &impl Objects,
@@ -92,23 +126,92 @@ fn compile_from(
     limits: &Limits,
 ) -> Result<Compilation, CompileError> {
     let mut found = Found::default();
-    let trees = Trees { objects, root: tree, limits };
+    let objects = Remembering::after(previous.map(|previous| Arc::clone(&previous.above)), objects);
+    let trees = Trees { objects: &objects, root: tree, limits };
     let document = read_document(&trees, &mut found)?;
     let policies = document.as_ref().map(Document::policies).unwrap_or_default();
-    let mut compilation =
-        Compilation { bundles: BTreeMap::new(), policies, by_layers: HashMap::new(), limits: *limits };
+    let mut drafts = Drafts::default();
+    let mut below = HashMap::new();
     for (app, source) in document.iter().flat_map(|document| &document.apps) {
-        let known = |layers: &Layers| previous.and_then(|previous| previous.by_layers.get(layers)).cloned();
-        let Some(mut compiler) = AppCompiler::locate(&trees, app, source, &mut found)? else { continue };
+        let compiler = AppCompiler::locate(&trees, app, source, previous, &mut found)?;
+        let Some(mut compiler) = compiler else { continue };
         for region in document.iter().flat_map(|document| &document.regions) {
-            if let Some(bundle) = compiler.bundle_for(region, known, &mut found)? {
-                compilation.bundles.insert((app.clone(), region.clone()), bundle);
-            }
+            drafts.add(&mut compiler, region, previous, limits, &mut found)?;
         }
-        compilation.by_layers.extend(compiler.by_layers);
+        below.extend(compiler.known());
     }
     found.end()?;
-    Ok(compilation)
+    let by_layers = drafts.archived(trees.objects)?;
+    let bundles = drafts.wanted.into_iter().map(|(place, layers)| (place, Arc::clone(&by_layers[&layers]))).collect();
+    Ok(Compilation { bundles, policies, by_layers, above: Arc::new(objects.known()), below, limits: *limits })
+}
+
+/// The bundles of a compilation, each once, and who is to get which.
+#[derive(Default)]
+struct Drafts {
+    wanted: BTreeMap<(App, Region), Layers>,
+    drafts: BTreeMap<Layers, Draft>,
+}
+
+impl Drafts {
+    /// Adds what `region` gets, or notes what is wrong with it.
+    fn add(
+        &mut self,
+        compiler: &mut AppCompiler<'_, impl Objects>,
+        region: &Region,
+        previous: Option<&Compilation>,
+        limits: &Limits,
+        found: &mut Found,
+    ) -> Result<(), ObjectsError> {
+        let (selected, layers) = compiler.layers(region);
+        let place = (layers.app().clone(), region.clone());
+        if !self.drafts.contains_key(&layers) {
+            let known = previous.and_then(|previous| previous.bundle_of(&layers));
+            let draft = match known {
+                Some(bundle) => Draft::Known(Arc::clone(bundle)),
+                None => {
+                    let listing = compiler.listing(&selected, found)?;
+                    // Once the tree is refused, nothing comes of it.
+                    if !found.is_empty() {
+                        return Ok(());
+                    }
+                    let layout = Layout::of(&listing);
+                    if let Err(fault) = check(&layout, limits) {
+                        let wrong = format!("cannot be archived: {fault}");
+                        found.note(Problem::App { app: place.0, wrong });
+                        return Ok(());
+                    }
+                    let before = previous.and_then(|previous| previous.bundles.get(&place)).cloned();
+                    Draft::New { layout: Arc::new(layout), listing: Arc::new(listing), before }
+                }
+            };
+            self.drafts.insert(layers.clone(), draft);
+        }
+        self.wanted.insert(place, layers);
+        Ok(())
+    }
+
+    /// Archives what is new, side by side.
+    fn archived(&self, objects: &impl Objects) -> Result<HashMap<Layers, Arc<CompiledBundle>>, ObjectsError> {
+        let drafts: Vec<(&Layers, &Draft)> = self.drafts.iter().collect();
+        let archived = side_by_side(&drafts, |(layers, draft)| match draft {
+            Draft::Known(bundle) => Ok::<_, ObjectsError>(Arc::clone(bundle)),
+            Draft::New { listing, layout, before } => {
+                let (archive, summary, marks) = archive(objects, layout, before.as_deref())?;
+                let (app, listing, layout) = (layers.app().clone(), Arc::clone(listing), Arc::clone(layout));
+                Ok(Arc::new(CompiledBundle { app, archive, summary, listing, layout, marks }))
+            }
+        });
+        let mut by_digest: HashMap<(&App, Digest), Arc<CompiledBundle>> = HashMap::new();
+        let mut by_layers = HashMap::new();
+        for ((layers, _), archived) in drafts.into_iter().zip(archived) {
+            let bundle = archived?;
+            // Overlays that change nothing lead to the same bytes, which are then kept once.
+            let bundle = by_digest.entry((layers.app(), bundle.summary.digest)).or_insert(bundle);
+            by_layers.insert(layers.clone(), Arc::clone(bundle));
+        }
+        Ok(by_layers)
+    }
 }
 
 pub(super) fn read_document(
@@ -137,135 +240,6 @@ pub(super) fn read_document(
             Ok(None)
         }
     }
-}
-
-/// Compiles one app: knows where its layers are, and lists and archives each only when it must.
-pub(super) struct AppCompiler<'c, O> {
-    trees: &'c Trees<'c, O>,
-    app: &'c App,
-    source: &'c AppSource,
-    base: TreeId,
-    overlays: Vec<TreeId>,
-    /// Files of the layers that were listed: the base first, then each overlay.
-    listed: Vec<Option<Files>>,
-    by_layers: HashMap<Layers, Arc<CompiledBundle>>,
-    by_digest: HashMap<Digest, Arc<CompiledBundle>>,
-}
-
-impl<'c, O: Objects> AppCompiler<'c, O> {
-    pub(super) fn locate(
-        trees: &'c Trees<'c, O>,
-        app: &'c App,
-        source: &'c AppSource,
-        found: &mut Found,
-    ) -> Result<Option<Self>, ObjectsError> {
-        let base = trees.locate(&source.path, found)?;
-        let mut overlays = Vec::new();
-        for overlay in &source.overlays {
-            overlays.extend(trees.locate(&overlay.path, found)?);
-        }
-        let Some(base) = base.filter(|_| overlays.len() == source.overlays.len()) else { return Ok(None) };
-        let listed = vec![None; 1 + overlays.len()];
-        let (by_layers, by_digest) = (HashMap::new(), HashMap::new());
-        Ok(Some(AppCompiler { trees, app, source, base, overlays, listed, by_layers, by_digest }))
-    }
-
-    /// The bundle of one region, or none after a problem was noted.
-    fn bundle_for(
-        &mut self,
-        region: &Region,
-        known: impl Fn(&Layers) -> Option<Arc<CompiledBundle>>,
-        found: &mut Found,
-    ) -> Result<Option<Arc<CompiledBundle>>, CompileError> {
-        let (selected, layers) = self.layers(region);
-        if let Some(bundle) = self.by_layers.get(&layers) {
-            return Ok(Some(Arc::clone(bundle)));
-        }
-        let bundle = match known(&layers) {
-            Some(bundle) => bundle,
-            None => {
-                let Some(bundle) = self.build(&selected, found)? else { return Ok(None) };
-                bundle
-            }
-        };
-        // Overlays that change nothing lead to the same bytes, which are then kept once.
-        let bundle = Arc::clone(self.by_digest.entry(bundle.summary.digest).or_insert(bundle));
-        self.by_layers.insert(layers, Arc::clone(&bundle));
-        Ok(Some(bundle))
-    }
-
-    /// Which overlays a region gets, and all the trees that its bundle is made of.
-    pub(super) fn layers(&self, region: &Region) -> (Vec<usize>, Layers) {
-        let selected: Vec<usize> =
-            (0..self.overlays.len()).filter(|&at| self.source.overlays[at].regions.contains(region)).collect();
-        let over = selected.iter().map(|&at| self.overlays[at].clone());
-        let layers = Layers { app: self.app.clone(), trees: [self.base.clone()].into_iter().chain(over).collect() };
-        (selected, layers)
-    }
-
-    /// The files under these overlays. What cannot be one bundle is noted.
-    pub(super) fn files(&mut self, selected: &[usize], found: &mut Found) -> Result<Files, ObjectsError> {
-        self.list(0, found)?;
-        for &at in selected {
-            self.list(at + 1, found)?;
-        }
-        let layer = |at: usize| self.listed[at].as_ref().expect("listed just above");
-        let overlays = selected.iter().map(|&at| layer(at + 1));
-        Ok(files::overlaid(self.app, layer(0), overlays, self.trees.limits, found))
-    }
-
-    fn build(&mut self, selected: &[usize], found: &mut Found) -> Result<Option<Arc<CompiledBundle>>, CompileError> {
-        let files = self.files(selected, found)?;
-        // Archiving is the costly part, and pointless once the tree is refused.
-        if !found.is_empty() {
-            return Ok(None);
-        }
-        match archive(self.trees.objects, &files, self.trees.limits)? {
-            Ok((archive, summary)) => {
-                let listing = Arc::new(contents::listing(&files));
-                Ok(Some(Arc::new(CompiledBundle { app: self.app.clone(), archive, summary, listing })))
-            }
-            Err(fault) => {
-                found.note(Problem::App { app: self.app.clone(), wrong: format!("cannot be archived: {fault}") });
-                Ok(None)
-            }
-        }
-    }
-
-    fn list(&mut self, layer: usize, found: &mut Found) -> Result<(), ObjectsError> {
-        if self.listed[layer].is_none() {
-            let (tree, place, kind) = match layer.checked_sub(1) {
-                None => (&self.base, &self.source.path, Layer::Base),
-                Some(at) => (&self.overlays[at], &self.source.overlays[at].path, Layer::Overlay),
-            };
-            self.listed[layer] = Some(self.trees.list(self.app, tree, place, kind, found)?);
-        }
-        Ok(())
-    }
-}
-
-/// Archives `files`. The inner error is one of the archive format's own rules.
-fn archive(
-    objects: &impl Objects,
-    files: &Files,
-    limits: &Limits,
-) -> Result<Result<(Bytes, Summary), WriteFault>, ObjectsError> {
-    let mut entries: BTreeMap<_, _> = files.iter().map(|(path, file)| (path.clone(), Some(file))).collect();
-    entries.extend(archive::directories_of(files.keys()).into_iter().map(|path| (path, None)));
-    let mut writer = Writer::new(Vec::new(), *limits);
-    for (path, file) in entries {
-        let written = match file {
-            None => writer.directory(path),
-            Some(file) => {
-                let content = objects.read_blob(file.blob)?;
-                writer.file(path, file.executable, file.size, &mut content.as_slice())
-            }
-        };
-        if let Err(error) = written {
-            return Ok(Err(error.wrong));
-        }
-    }
-    Ok(writer.finish().map(|(bytes, summary)| (Bytes::from(bytes), summary)).map_err(|error| error.wrong))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use schema::path::EntryPath;
 use schema::yaml::InvalidYaml;
 use schema::{App, Limits, TreeId};
 
+use super::contents::Listed;
 use super::document::{DOCUMENT, Place};
 use super::objects::{BlobId, Objects, ObjectsError};
 use super::problem::{Found, PathProblem, Problem};
@@ -130,6 +131,30 @@ impl<O: Objects> Trees<'_, O> {
             }
         }
         Ok(files)
+    }
+
+    /// The file at `path` below the tree `top`, if there is one.
+    pub(super) fn file_at(
+        &self,
+        top: &TreeId,
+        path: &EntryPath,
+        found: &mut Found,
+    ) -> Result<Option<Listed>, ObjectsError> {
+        let mut id = top.clone();
+        let mut names = path.as_str().split('/').peekable();
+        while let Some(name) = names.next() {
+            let entries = self.entries(&id, "", found)?;
+            let node = entries.into_iter().find(|entry| entry.name == name.as_bytes()).map(|entry| entry.node);
+            match node {
+                Some(Node::Directory(child)) if names.peek().is_some() => id = child,
+                Some(Node::File { blob, executable }) if names.peek().is_none() => {
+                    let size = self.objects.blob_size(blob)?;
+                    return Ok(Some(Listed { blob, size, executable }));
+                }
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 
     fn admit(&self, entry: &Entry, path: &[u8], layer: Layer) -> Result<EntryPath, PathProblem> {

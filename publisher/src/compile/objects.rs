@@ -6,8 +6,8 @@ use schema::TreeId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobId(pub [u8; 20]);
 
-/// Git objects by id, as raw bytes.
-pub trait Objects {
+/// Git objects by id, as raw bytes. Several threads ask at a time.
+pub trait Objects: Sync {
     /// The raw bytes of a tree object of at most `max` bytes.
     ///
     /// # Errors

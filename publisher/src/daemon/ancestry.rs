@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use git2::{ErrorCode, Oid, Repository};
-use schema::{App, CommitId, Digest};
+use schema::{App, CommitId, Digest, Region};
 
 use super::origin;
+use crate::compile::{BlobId, Compilation, Layout};
 use crate::overrides::Lifted;
-use crate::publish::{Ancestry, AncestryError, Origin, Relation};
+use crate::publish::{Ancestry, AncestryError, AncestryFault, Origin, Relation};
 
 /// The history of one commit in one repository.
 pub(super) struct GitAncestry {
@@ -17,6 +18,8 @@ pub(super) struct GitAncestry {
     pub(super) tip: CommitId,
     /// Moves that two principals lifted: what was left behind counts as history of what was published over it.
     pub(super) lifted: Arc<[Lifted]>,
+    /// What the tip compiles to: earlier commits are listed by what is known from it.
+    pub(super) compilation: Arc<Compilation>,
 }
 
 impl Ancestry for GitAncestry {
@@ -37,6 +40,14 @@ impl Ancestry for GitAncestry {
     fn origin(&self, earlier: &CommitId, app: &App, digest: &Digest) -> Result<Option<Origin>, AncestryError> {
         let origin = origin::origin(&self.objects, &self.tip, earlier, app, digest);
         origin.map_err(|source| AncestryError { standing: earlier.clone(), source })
+    }
+
+    fn layout(&self, earlier: &CommitId, app: &App, region: &Region) -> Result<Option<Layout>, AncestryFault> {
+        origin::layout(&self.objects, &self.compilation, earlier, (app, region))
+    }
+
+    fn blobs(&self, blobs: &[BlobId]) -> Result<Vec<Vec<u8>>, AncestryFault> {
+        origin::blobs(&self.objects, blobs)
     }
 }
 

@@ -24,7 +24,7 @@ use crate::duty::Duty;
 use crate::guards;
 use crate::kind::ErrorKind;
 use crate::proof::{Base, VerifiedCommit};
-use crate::publish::{Ancestry, InForce, Report, publish};
+use crate::publish::{Ancestry, Before, InForce, Report, publish};
 use crate::publisher::Publisher;
 use crate::rebuild::rebuild;
 use crate::source::Source;
@@ -231,15 +231,26 @@ impl Following {
     /// Proves, compiles and publishes `tip`.
     async fn take(&mut self, tip: &CommitId) -> Result<Looked, LookError> {
         self.check_store().await?;
+        let mut before = None;
         if self.good.as_ref().is_none_or(|good| good.commit.id() != tip) {
-            self.good = Some(self.prove(tip).await?);
+            let proven = self.prove(tip).await?;
+            // Its archives go with this look.
+            before = self.good.replace(proven);
         }
         let good = self.good.as_mut().expect("it was just proven");
+        let before = match &before {
+            Some(before) if before.everywhere && before.handed_over => Before::Settled(&before.compilation),
+            Some(before) => Before::Compiled(&before.compilation),
+            None => Before::Unknown,
+        };
         let report = match self.publisher.duty {
             Duty::Rebuild => {
                 rebuild(&self.publisher, &good.commit, &good.compilation, &good.ancestry).await.map_err(Box::new)?
             }
-            _ => publish(&self.publisher, &good.commit, &good.compilation, &good.rules, &good.ancestry).await,
+            _ => {
+                let Good { commit, compilation, rules, ancestry, .. } = &*good;
+                publish(&self.publisher, commit, compilation, before, rules, ancestry).await
+            }
         };
         let bundles = &good.compilation.bundles;
         let mut failed = report.failed.into_iter();
@@ -309,10 +320,20 @@ impl Following {
         let config = Arc::clone(&self.config);
         let Proven { commit, compilation, rules, notes } =
             prove(config, objects.clone(), rules, base, tip.clone(), previous, now).await?;
-        let guarded = guards::check(&self.publisher, objects.clone(), rules.base.as_ref(), &commit, &compilation).await;
+        let began = Instant::now();
+        let guarded = guards::check(
+            &self.publisher,
+            objects.clone(),
+            rules.base.as_ref(),
+            self.good.as_ref().map(|good| (good.commit.id(), &*good.compilation)),
+            &commit,
+            &compilation,
+        )
+        .await;
         guarded.map_err(|source| LookError::Guarded { commit: tip.clone(), source: Box::new(source) })?;
-        let ancestry: Arc<dyn Ancestry> = Arc::new(GitAncestry { objects, tip: tip.clone(), lifted: moves });
-        let compilation = Arc::new(compilation);
+        tracing::debug!(took = ?began.elapsed(), "No guard holds commit {} back", tip.short());
+        let ancestry: Arc<dyn Ancestry> =
+            Arc::new(GitAncestry { objects, tip: tip.clone(), lifted: moves, compilation: Arc::clone(&compilation) });
         Ok(Good { commit, compilation, ancestry, rules, everywhere: false, handed_over: false, notes })
     }
 

@@ -2,11 +2,11 @@
 //! young and right.
 
 use super::base::places;
-use super::following::Following;
+use super::following::{Following, Good};
 use crate::causes::causes;
 use crate::duty::Duty;
 use crate::keys::Role;
-use crate::publish::{Report, publish, refresh, reseal_reach};
+use crate::publish::{Before, Report, publish, refresh, reseal_reach};
 use crate::trust::TrustError;
 
 impl Following {
@@ -32,7 +32,8 @@ impl Following {
         }
         // Where it is not everywhere yet, the next look goes on with that.
         if let Some(good) = self.good.as_mut().filter(|good| good.everywhere) {
-            report = publish(&self.publisher, &good.commit, &good.compilation, &good.rules, &good.ancestry).await;
+            let Good { commit, compilation, rules, ancestry, .. } = &*good;
+            report = publish(&self.publisher, commit, compilation, Before::Unknown, rules, ancestry).await;
             self.publisher = self.publisher.clone().remembering_also(&report.orders);
             if report.failed.is_empty() && report.waiting.is_empty() {
                 // Somebody else may have ended what it waited for.

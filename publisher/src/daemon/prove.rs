@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use git2::{Oid, Repository};
 use schema::{CommitId, Limits, Timestamp};
@@ -21,7 +22,7 @@ use crate::signers::PolicyError;
 /// A commit that may be published, and its bundles.
 pub(super) struct Proven {
     pub(super) commit: VerifiedCommit,
-    pub(super) compilation: Compilation,
+    pub(super) compilation: Arc<Compilation>,
     /// The policies that it goes by.
     pub(super) rules: InForce,
     /// What is worth knowing of the rules it was judged by.
@@ -39,19 +40,23 @@ pub(super) async fn prove(
     now: Timestamp,
 ) -> Result<Proven, LookError> {
     blocking(move || {
+        let began = Instant::now();
         let damaged = |source| refused(&tip, WalkError::Unreadable { id: tip.clone(), source }.into());
         let repository = Repository::open(&objects).map_err(damaged)?;
         let (commit, notes) = Judging { config: &config, repository: &repository, tip: &tip, now }.by(rules, &base)?;
+        tracing::debug!(took = ?began.elapsed(), "Proved commit {}", tip.short());
         // Nothing of the tree was looked at before its commit was proven.
+        let began = Instant::now();
         let objects = GitObjects::of(&repository).map_err(damaged)?;
         let compiled = match previous {
             Some(previous) => compile_after(&previous, &objects, commit.tree(), &Limits::DEFAULT),
             None => compile(&objects, commit.tree(), &Limits::DEFAULT),
         };
         let compilation = compiled.map_err(|source| LookError::Compile { commit: tip.clone(), source })?;
+        tracing::debug!(took = ?began.elapsed(), "Compiled commit {}", tip.short());
         let rules = in_force(&repository, &objects, &base, &compilation);
         let rules = rules.map_err(|source| LookError::Compile { commit: tip.clone(), source })?;
-        Ok(Proven { commit, compilation, rules, notes })
+        Ok(Proven { commit, compilation: Arc::new(compilation), rules, notes })
     })
     .await
 }

@@ -1,17 +1,17 @@
 //! Reads what the guards judge by: the commit before from the repository, what regions ran lately from the store.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
-use git2::{Oid, Repository};
-use schema::{App, CommitId, Digest, Limits, Region, Serial, Timestamp};
+use schema::path::EntryPath;
+use schema::{App, CommitId, Digest, Region, Serial, Timestamp};
 
 use super::flap::{RETURNS_MAX, WITHIN};
 use super::{Allowances, Past, Question, Ran, Refusal, guard};
 use crate::blocking::blocking;
-use crate::compile::{Compilation, CompileError, Contents, GitObjects, contents};
+use crate::compile::{Asked, Compilation, CompileError, Contents, Earlier, Listing, Unlisted};
 use crate::history::records;
 use crate::kind::ErrorKind;
 use crate::plan;
@@ -22,6 +22,9 @@ use crate::region::{RegionError, RegionFault};
 
 /// How many of a region's last changes are looked at for files that go back and forth.
 const CHANGES_MAX: usize = 32;
+
+/// Up to how many files are looked for one by one in an earlier commit. For more all of it is listed.
+const ASKED_MAX: usize = 64;
 
 /// Says why a commit is held back. What was published last stays.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +80,8 @@ impl GuardError {
 }
 
 /// Judges `commit`, which compiles to `compilation`, by what was published before it: that of `base`. `objects` is the
-/// repository's folder. Before the first commit there is nothing to guard.
+/// repository's folder, `compiled` a commit that was compiled before, if there is one: it need not be listed again. Before the
+/// first commit there is nothing to guard.
 ///
 /// # Errors
 /// [`GuardError`]; nothing is to be published then.
@@ -85,22 +89,25 @@ pub(crate) async fn check(
     publisher: &Publisher,
     objects: PathBuf,
     base: Option<&CommitId>,
+    compiled: Option<(&CommitId, &Compilation)>,
     commit: &VerifiedCommit,
-    compilation: &Compilation,
+    compilation: &Arc<Compilation>,
 ) -> Result<(), GuardError> {
     let Some(base) = base.filter(|base| *base != commit.id()) else { return Ok(()) };
-    let Some(before) = listed(objects.clone(), BTreeSet::from([base.clone()])).await?.remove(base) else {
-        return Ok(());
+    let before = match compiled.filter(|(compiled, _)| *compiled == base) {
+        Some((_, compiled)) => Some(Contents::of(compiled)),
+        None => listed(&objects, compilation, BTreeSet::from([base.clone()]), None).await?.remove(base),
     };
+    let Some(before) = before else { return Ok(()) };
     let after = Contents::of(compilation);
     let changed: Vec<&Place> = after
         .listings
         .iter()
-        .filter(|(at, now)| before.listings.get(at).is_some_and(|old| old != *now))
+        .filter(|(at, now)| before.listings.get(at).is_some_and(|old| !Arc::ptr_eq(old, now) && old != *now))
         .map(|(at, _)| at)
         .collect();
     let judging =
-        Judging { publisher, objects, before: &before, after: &after, changed, allowed: Allowances::of(commit) };
+        Judging { publisher, objects, base, before: &before, after: &after, changed, allowed: Allowances::of(commit) };
     judging.judge(compilation).await
 }
 
@@ -109,6 +116,7 @@ type Place = (App, Region);
 struct Judging<'j> {
     publisher: &'j Publisher,
     objects: PathBuf,
+    base: &'j CommitId,
     before: &'j Contents,
     after: &'j Contents,
     /// Where the commit changes something.
@@ -117,8 +125,8 @@ struct Judging<'j> {
 }
 
 impl Judging<'_> {
-    async fn judge(&self, compilation: &Compilation) -> Result<(), GuardError> {
-        let mut pasts = self.pasts().await?;
+    async fn judge(&self, compilation: &Arc<Compilation>) -> Result<(), GuardError> {
+        let mut pasts = self.pasts(compilation).await?;
         let Err(refusals) = self.ask(&pasts) else { return Ok(()) };
         // What goes back to something good is no mistake. Whether it does is asked last, since few commits come this far.
         let apps: BTreeSet<&App> = refusals.iter().map(|refusal| &refusal.app).collect();
@@ -137,20 +145,42 @@ impl Judging<'_> {
     }
 
     /// What the regions that change ran lately, where they changed often enough for it to matter.
-    async fn pasts(&self) -> Result<BTreeMap<Place, Past>, GuardError> {
+    async fn pasts(&self, compilation: &Arc<Compilation>) -> Result<BTreeMap<Place, Past>, GuardError> {
         let changes = self.changed.iter().map(|place| lately(self.publisher, place)).collect();
         let changes = a_few_at_a_time(changes).await.into_iter().collect::<Result<Vec<_>, Box<RegionError>>>()?;
-        let commits = changes.iter().flatten().map(|change| change.commit.clone()).collect();
-        let listed = listed(self.objects.clone(), commits).await?;
+        let newest = changes.iter().filter_map(|changes| Some(changes.last()?.commit.clone()));
+        let newest = newest.filter(|commit| commit != self.base).collect();
+        let mut listed_whole = listed(&self.objects, compilation, newest, None).await?;
+        listed_whole.insert(self.base.clone(), self.before.clone());
+        // Of what was before that, only the files matter that are to be others now.
+        let asked: Asked = (self.changed.iter().zip(&changes))
+            .filter_map(|(place, changes)| {
+                let last = listed_whole.get(&changes.last()?.commit)?.listings.get(*place)?;
+                Some(((*place).clone(), differing(last, &self.after.listings[*place])))
+            })
+            .collect();
+        let older = changes.iter().flatten().map(|change| change.commit.clone());
+        let older = older.filter(|commit| !listed_whole.contains_key(commit)).collect();
+        // Where it is not known which files those are, all of them may be.
+        let is_known = |(place, changes): (&&Place, &Vec<Change>)| changes.is_empty() || asked.contains_key(*place);
+        let are_few = asked.values().all(|paths| paths.len() <= ASKED_MAX);
+        let asked = (are_few && self.changed.iter().zip(&changes).all(is_known)).then_some(asked);
+        let listed = listed(&self.objects, compilation, older, asked).await?;
         let pasts = self.changed.iter().zip(changes).map(|(place, changes)| {
             let ran = |change: Change| {
-                let listing = Arc::clone(listed.get(&change.commit)?.listings.get(*place)?);
-                Some(Ran { since: change.since, listing })
+                let contents = listed_whole.get(&change.commit).or_else(|| listed.get(&change.commit))?;
+                Some(Ran { since: change.since, listing: Arc::clone(contents.listings.get(*place)?) })
             };
             ((*place).clone(), Past { goes_back: false, lately: changes.into_iter().filter_map(ran).collect() })
         });
         Ok(pasts.collect())
     }
+}
+
+/// The paths at which two versions of an app differ.
+fn differing(before: &Listing, after: &Listing) -> BTreeSet<EntryPath> {
+    let paths = before.keys().chain(after.keys());
+    paths.filter(|path| before.get(*path) != after.get(*path)).cloned().collect()
 }
 
 /// A bundle that became stable in a region.
@@ -190,15 +220,35 @@ fn stays(place: &Place, fault: RegionFault) -> Box<RegionError> {
     Box::new(RegionError { app: place.0.clone(), region: place.1.clone(), fault })
 }
 
-/// What the trees of `commits` hold. A commit that is not there, or that this version would not compile, is left out.
-async fn listed(objects: PathBuf, commits: BTreeSet<CommitId>) -> Result<BTreeMap<CommitId, Contents>, GuardError> {
+/// What the trees of `commits` hold, or those of the files that are `asked` for. A commit that is not there, or that this version
+/// would not compile, is left out.
+async fn listed(
+    objects: &Path,
+    near: &Arc<Compilation>,
+    commits: BTreeSet<CommitId>,
+    asked: Option<Asked>,
+) -> Result<BTreeMap<CommitId, Contents>, GuardError> {
     if commits.is_empty() {
         return Ok(BTreeMap::new());
     }
+    let (objects, near) = (objects.to_owned(), Arc::clone(near));
     blocking(move || {
+        let repository = Earlier::open(&objects, &near);
         let mut found = BTreeMap::new();
         for commit in commits {
-            match contents_of(&objects, &commit) {
+            let listed = match &repository {
+                Ok(repository) => match &asked {
+                    Some(asked) => repository.files(&commit, asked),
+                    None => repository.contents(&commit),
+                },
+                Err(error) => {
+                    tracing::warn!(
+                        "The repository cannot be opened, so nothing earlier is held against the commit: {error}"
+                    );
+                    break;
+                }
+            };
+            match listed {
                 Ok(contents) => {
                     found.insert(commit, contents);
                 }
@@ -220,17 +270,4 @@ async fn listed(objects: PathBuf, commits: BTreeSet<CommitId>) -> Result<BTreeMa
         Ok(found)
     })
     .await
-}
-
-enum Unlisted {
-    Gone(git2::Error),
-    Compile(CompileError),
-}
-
-fn contents_of(objects: &PathBuf, commit: &CommitId) -> Result<Contents, Unlisted> {
-    let repository = Repository::open(objects).map_err(Unlisted::Gone)?;
-    let tree = Oid::from_str(commit.as_str()).and_then(|id| Ok(repository.find_commit(id)?.tree_id()));
-    let tree = tree.map_err(Unlisted::Gone)?.to_string().parse().expect("git writes ids in lower-case hex");
-    let objects = GitObjects::of(&repository).map_err(Unlisted::Gone)?;
-    contents(&objects, &tree, &Limits::DEFAULT).map_err(Unlisted::Compile)
 }

@@ -123,7 +123,10 @@ pub fn guard(question: &Question<'_>) -> Result<(), Vec<Refusal>> {
     for ((app, region), after) in &question.after.listings {
         let place = (app.clone(), region.clone());
         let past = question.pasts.get(&place);
-        let Some(before) = question.before.listings.get(&place).filter(|before| *before != after) else { continue };
+        let Some(before) = question.before.listings.get(&place) else { continue };
+        if Arc::ptr_eq(before, after) || before == after {
+            continue;
+        }
         if past.is_some_and(|past| past.goes_back) {
             continue;
         }

@@ -1,8 +1,9 @@
-//! Whether a commit may follow the one that a region has, and what an earlier commit was: what is asked, not how it is answered.
+//! Whether a commit may follow the one that a region has, and what an earlier commit was and had: what is asked, not how it is
+//! answered.
 
-use schema::{App, CommitId, Digest, TreeId};
+use schema::{App, CommitId, Digest, Region, TreeId};
 
-use crate::compile::ObjectsError;
+use crate::compile::{BlobId, Layout, ObjectsError};
 
 /// Knows the history of the commit that is to be published. Asked on a thread that may block.
 pub trait Ancestry: Send + Sync {
@@ -18,6 +19,18 @@ pub trait Ancestry: Send + Sync {
     /// # Errors
     /// [`AncestryError`] where the repository cannot tell.
     fn origin(&self, earlier: &CommitId, app: &App, digest: &Digest) -> Result<Option<Origin>, AncestryError>;
+
+    /// Where things lie in the bundle of `app` that `earlier` has for `region`, if the repository has that commit and it compiles.
+    ///
+    /// # Errors
+    /// [`AncestryFault`] where the repository cannot tell.
+    fn layout(&self, earlier: &CommitId, app: &App, region: &Region) -> Result<Option<Layout>, AncestryFault>;
+
+    /// The contents of `blobs`, in their order.
+    ///
+    /// # Errors
+    /// [`AncestryFault`] where one cannot be read.
+    fn blobs(&self, blobs: &[BlobId]) -> Result<Vec<Vec<u8>>, AncestryFault>;
 }
 
 /// What an earlier commit is.

@@ -14,12 +14,18 @@
 //! both by taking the same path again. Refreshes and rollbacks enter it further right.
 
 mod ancestry;
+mod archived;
+mod bases;
+mod before;
 mod bundle_error;
 mod content;
 mod draft;
+mod frame;
 mod in_force;
+mod kept;
 mod manifest;
 mod past;
+mod patches;
 mod pieces;
 mod place;
 mod point;
@@ -29,10 +35,12 @@ mod refresh;
 mod report;
 mod reseal;
 mod round;
+mod runs;
 mod seal;
 mod sign;
 mod staging;
 mod start;
+mod stretches;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -40,6 +48,7 @@ mod work;
 use futures_util::{StreamExt as _, stream};
 
 pub use ancestry::{Ancestry, AncestryError, AncestryFault, Origin, Relation};
+pub use before::Before;
 pub use bundle_error::{BundleError, BundleFault};
 pub use content::ContentFault;
 pub use in_force::InForce;
@@ -48,8 +57,11 @@ pub use report::{Begun, Blocked, Moved, Report, Waiting};
 pub use round::publish;
 
 pub(crate) use draft::{Draft, Signing};
+pub(crate) use kept::Kept;
 pub(crate) use past::past;
+pub(crate) use patches::PATCHES_MAX;
 pub(crate) use pieces::Pieces;
+pub(crate) use place::Wanted;
 pub(crate) use point::announce;
 pub(crate) use read_back::{StoredBundle, read_back, seal_bundle};
 pub(crate) use reseal::{reseal, reseal_reach};

@@ -1,5 +1,7 @@
 //! Last step: the pointer is moved to the record's bytes, and the region runs the bundle.
 
+use std::time::Instant;
+
 use schema::{Pointer, Timestamp, Verified};
 
 use super::draft::Draft;
@@ -22,9 +24,15 @@ pub(crate) async fn announce(
     state: RegionState,
     draft: Draft,
 ) -> Result<Option<Moved>, RegionError> {
+    let began = Instant::now();
     match Recording::create(publisher, state, draft).await? {
         Recording::Lost => Ok(None),
-        Recording::Ours(recorded) => Ok(Some(recorded.publish(publisher).await?.moved(publisher.now()))),
+        Recording::Ours(recorded) => {
+            let moved = recorded.publish(publisher).await?.moved(publisher.now());
+            let (app, region) = (&moved.app, &moved.region);
+            tracing::debug!(%app, %region, took = ?began.elapsed(), "Recorded {} and moved the pointer", moved.order);
+            Ok(Some(moved))
+        }
     }
 }
 

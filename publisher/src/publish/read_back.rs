@@ -1,21 +1,24 @@
 //! Third step: bundle and manifest are in the store and were read from it again. No pointer names anything else (BEFORE).
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use bytes::Bytes;
 use schema::{App, Digest, Limits, Manifest, StorePath, Target, Verified};
+use store::StoreError;
 
-use super::Ancestry;
+use super::archived::stands;
 use super::bundle_error::{BundleError, BundleFault};
 use super::content::{self, ContentFault};
+use super::kept::Proven;
 use super::manifest::{Found, check_allowed, find};
 use super::pieces::Pieces;
-use super::place::PlacedBundle;
+use super::place::{PlacedBundle, Wanted};
 use super::report::Waiting;
 use super::reseal::again;
 use super::seal::{Sealing, awaiting, join, manifest_path, payload_of, seal};
+use super::sign::patches_of;
+use super::{Ancestry, a_few_at_a_time};
 use crate::blocking::blocking;
-use crate::compile::CompiledBundle;
 use crate::keys::Role;
 use crate::proof::VerifiedCommit;
 use crate::publisher::Publisher;
@@ -42,18 +45,23 @@ pub(super) enum Standing {
     Waiting(Waiting),
 }
 
-/// Makes sure that the store has `bundle` and its manifest, and reads both back.
+/// Makes sure that the store has the bundle and its manifest, and reads both back.
 ///
 /// A bundle that was published before is found as it is and nothing is uploaded, whichever commit asks for it.
 pub(super) async fn store_bundle(
     publisher: &Publisher,
     commit: &VerifiedCommit,
     ancestry: &Arc<dyn Ancestry>,
-    bundle: Arc<CompiledBundle>,
+    wanted: Wanted,
 ) -> Result<Standing, BundleError> {
-    let (app, digest) = (bundle.app.clone(), bundle.summary.digest);
-    match seal_bundle(publisher, commit, ancestry, bundle).await? {
-        None => read_back(publisher, &app, &digest).await.map(Standing::Stored),
+    let (app, digest) = (wanted.bundle.app.clone(), wanted.bundle.summary.digest);
+    match seal_bundle(publisher, commit, ancestry, wanted).await? {
+        None => {
+            let began = Instant::now();
+            let stored = read_back(publisher, &app, &digest).await?;
+            tracing::debug!(%app, took = ?began.elapsed(), "Read bundle {} back", digest.short());
+            Ok(Standing::Stored(stored))
+        }
         Some(waiting) => Ok(Standing::Waiting(waiting)),
     }
 }
@@ -64,10 +72,10 @@ pub(crate) async fn seal_bundle(
     publisher: &Publisher,
     commit: &VerifiedCommit,
     ancestry: &Arc<dyn Ancestry>,
-    bundle: Arc<CompiledBundle>,
+    wanted: Wanted,
 ) -> Result<Option<Waiting>, BundleError> {
-    let (app, digest) = (bundle.app.clone(), bundle.summary.digest);
-    let sealing = make_sealed(publisher, commit, ancestry, bundle).await;
+    let (app, digest) = (wanted.bundle.app.clone(), wanted.bundle.summary.digest);
+    let sealing = make_sealed(publisher, commit, ancestry, wanted).await;
     match sealing.map_err(|fault| BundleError { app: app.clone(), digest, fault })? {
         Sealing::Complete => Ok(None),
         Sealing::Awaiting { signed, threshold } => Ok(Some(Waiting { app, digest, signed, threshold })),
@@ -78,9 +86,9 @@ async fn make_sealed(
     publisher: &Publisher,
     commit: &VerifiedCommit,
     ancestry: &Arc<dyn Ancestry>,
-    bundle: Arc<CompiledBundle>,
+    wanted: Wanted,
 ) -> Result<Sealing, BundleFault> {
-    let (app, digest) = (bundle.app.clone(), bundle.summary.digest);
+    let (app, digest) = (wanted.bundle.app.clone(), wanted.bundle.summary.digest);
     let signs = publisher.duty.has(Role::Release);
     let (path, former) = match find(publisher, &app, &digest).await? {
         Found::Sealed(_) => return Ok(Sealing::Complete),
@@ -91,10 +99,9 @@ async fn make_sealed(
         return join(publisher, &Pieces::read(publisher, &app, &digest).await?, &path).await;
     }
     let payload = former.as_ref().map(Verified::payload_digest);
-    if let Some(awaiting) = awaiting(publisher, &app, &digest, payload).await? {
-        // A frame that was lost meanwhile is stored again: the others need it.
-        let frame = StorePath::Bundle { app: app.clone(), digest };
-        if publisher.store.stream(&frame, Some(0..1)).await?.is_some() {
+    if let Some((awaiting, manifest)) = awaiting(publisher, &app, &digest, payload).await? {
+        // What was lost meanwhile is stored again: the others need it.
+        if all_stand(publisher, &manifest).await? {
             return Ok(awaiting);
         }
     }
@@ -107,14 +114,25 @@ async fn make_sealed(
         check_frame(publisher, &manifest).await?;
         return seal(publisher, payload_of(&manifest), &path).await;
     }
-    // A crash from here on leaves at most a frame that no manifest names: the next start finds its content right.
-    let placed = PlacedBundle::place(publisher, bundle).await?;
+    // A crash from here on leaves at most a frame and patches that no manifest names: the next start finds their content right.
+    let placed = PlacedBundle::place(publisher, wanted, ancestry).await?;
     let Some(placed) = placed else { return Ok(nothing_offered(publisher)) };
     // A crash from here on leaves at most a manifest that no pointer names: the next start finds it signed.
     match placed.payload(publisher, commit, ancestry).await? {
         Some(payload) => seal(publisher, payload, &path).await,
         None => Ok(nothing_offered(publisher)),
     }
+}
+
+/// Whether the store has what `manifest` lists: the frame, and each patch.
+async fn all_stand(publisher: &Publisher, manifest: &Manifest) -> Result<bool, StoreError> {
+    let (app, digest) = (&manifest.app, manifest.digest);
+    let patches = patches_of(manifest).unwrap_or_default().into_iter();
+    let patches = patches.map(|patch| StorePath::Patch { app: app.clone(), digest, base: patch.from });
+    let needed: Vec<StorePath> = patches.chain([StorePath::Bundle { app: app.clone(), digest }]).collect();
+    let looks = needed.iter().map(|object| stands(publisher, object)).collect();
+    let stand: Result<Vec<bool>, _> = a_few_at_a_time(looks).await.into_iter().collect();
+    Ok(stand?.into_iter().all(|stands| stands))
 }
 
 fn nothing_offered(publisher: &Publisher) -> Sealing {
@@ -144,16 +162,28 @@ async fn read_and_check(publisher: &Publisher, app: &App, digest: &Digest) -> Re
 }
 
 /// Reads the bundle and holds it against its manifest, and what is in it against its name.
-pub(super) async fn check_frame(publisher: &Publisher, manifest: &Manifest) -> Result<Bytes, BundleFault> {
+///
+/// What is in it is known of a frame that this process made of that archive, or decompressed before: the bytes are read and hashed
+/// all the same, and bytes of the same sha256 have the same content.
+pub(super) async fn check_frame(publisher: &Publisher, manifest: &Manifest) -> Result<(), BundleFault> {
     let path = StorePath::Bundle { app: manifest.app.clone(), digest: manifest.digest };
     let read = publisher.store.read(&path, Limits::DEFAULT.bundle_compressed_max_bytes).await?;
     let Some(frame) = read else { return Err(BundleFault::Absent { object: Box::new(path) }) };
     let (digest, size, whole) = (manifest.digest, manifest.size, *manifest.whole());
+    let kept = publisher.kept.clone();
     let checked = blocking(move || {
-        if frame.bytes.len() as u64 != whole.size || Digest::of(&frame.bytes) != whole.sha256 {
+        // The same bytes as those that were hashed when they were made need not be hashed again.
+        let made = kept.take_made(digest);
+        let is_made = made.is_some_and(|(made, sha256)| sha256 == whole.sha256 && made == frame.bytes);
+        if frame.bytes.len() as u64 != whole.size || !(is_made || Digest::of(&frame.bytes) == whole.sha256) {
             return Err(ContentFault::OtherFrame);
         }
-        content::check(&frame.bytes, &digest, size).map(|()| frame.bytes)
+        let holds = Proven { digest, size, frame: whole.sha256 };
+        if !kept.has_proven(&holds) {
+            content::check(&frame.bytes, &digest, size)?;
+            kept.prove(holds);
+        }
+        Ok(())
     });
     checked.await.map_err(|source| BundleFault::DamagedBundle { object: Box::new(path), source })
 }

@@ -108,10 +108,26 @@ impl Report {
             && !self.blocked.iter().any(|blocked| blocked.why.is_pending())
     }
 
+    /// Both reports in one.
+    pub(super) fn and(mut self, other: Report) -> Report {
+        let Report { moved, refreshed, begun, blocked, waiting, elsewhere, failed, orders } = other;
+        self.moved.extend(moved);
+        self.refreshed.extend(refreshed);
+        self.begun.extend(begun);
+        self.blocked.extend(blocked);
+        self.waiting.extend(waiting);
+        self.elsewhere.extend(elsewhere);
+        self.failed.extend(failed);
+        self.orders.extend(orders);
+        self.sort();
+        self
+    }
+
     pub(super) fn sort(&mut self) {
         let place = |moved: &Moved| (moved.app.clone(), moved.region.clone());
         self.moved.sort_by_key(place);
         self.refreshed.sort_by_key(place);
+        self.begun.sort();
         self.blocked.sort();
         self.waiting.sort();
         self.waiting.dedup();

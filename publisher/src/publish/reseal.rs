@@ -100,7 +100,8 @@ async fn seal_again(
     }
     check_allowed(publisher.root(), &manifest)?;
     let waits = publisher.duty.has(Role::Release);
-    if let (true, Some(awaiting)) = (waits, awaiting(publisher, app, &target.digest, Some(target.manifest)).await?) {
+    if let (true, Some((awaiting, _))) = (waits, awaiting(publisher, app, &target.digest, Some(target.manifest)).await?)
+    {
         return Ok(awaiting);
     }
     let signs = match publisher.duty {

@@ -48,26 +48,28 @@ pub(super) async fn seal(
 }
 
 /// How far the signing of the bundle's manifest is, where we signed the payload that comes first, or `payload`, and others have
-/// not yet: then there is nothing to do but wait, and nothing is compressed, compiled or read again for it.
+/// not yet: then there is nothing to do but wait, and nothing is compressed, compiled or read again for it. With what it says.
 pub(super) async fn awaiting(
     publisher: &Publisher,
     app: &App,
     digest: &Digest,
     payload: Option<Digest>,
-) -> Result<Option<Sealing>, BundleFault> {
+) -> Result<Option<(Sealing, Manifest)>, BundleFault> {
     let root = publisher.root();
     let (ours, threshold) = (publisher.keys.for_release(root), root.release.threshold());
     if ours.is_empty() || ours.len() >= threshold {
         return Ok(None);
     }
     let pieces = Pieces::read(publisher, app, digest).await?;
-    let is_ours = |payload: &Digest| publisher.agreed.has(*payload) && pieces.has_all(*payload, &ours);
-    let first = || pieces.payloads().first().map(|payload| payload.payload_digest());
-    let Some(payload) = payload.or_else(first).filter(is_ours) else {
+    let is_ours = |digest: Digest| publisher.agreed.has(digest) && pieces.has_all(digest, &ours);
+    // The one that is asked for, else the first.
+    let mut payloads = pieces.payloads().into_iter();
+    let payload = payloads.find(|manifest| payload.is_none_or(|payload| manifest.payload_digest() == payload));
+    let Some(payload) = payload.filter(|manifest| is_ours(manifest.payload_digest())) else {
         return Ok(None);
     };
-    let signed = pieces.count(payload);
-    Ok((signed < threshold).then_some(Sealing::Awaiting { signed, threshold }))
+    let signed = pieces.count(payload.payload_digest());
+    Ok((signed < threshold).then(|| (Sealing::Awaiting { signed, threshold }, Manifest::clone(payload))))
 }
 
 /// Stores at `path` what enough signers signed, if they did. Needs no key.

@@ -22,7 +22,7 @@ pub(super) struct Starting {
 pub(super) fn start(works: &[Work<'_>], plan: &AppPlan) -> Option<Starting> {
     let staged = works.iter().zip(&plan.planned).filter(|(_, planned)| planned.is_staged());
     let departures = staged.filter_map(|(work, planned)| {
-        let Some(Standing::Stored(stored)) = work.stored.get() else { return None };
+        let Some(Standing::Stored(stored)) = work.storing.standing() else { return None };
         let newest = planned.state.newest.as_ref()?;
         let departure = Departure {
             from: newest.stable,

@@ -1,12 +1,15 @@
 mod crash;
 mod damage;
 mod overlap;
+mod patches;
 mod race;
 mod rotation;
 mod signers;
 
-use crate::bench::{Bench, HOUR};
-use crate::publish::{refresh, reseal_reach};
+use schema::{App, StorePath};
+
+use crate::bench::{Bench, HOUR, region};
+use crate::publish::{Before, refresh, reseal_reach};
 
 #[tokio::test]
 async fn a_commit_moves_every_region_once_and_only_once() {
@@ -101,4 +104,28 @@ async fn keeping_and_sealing_again_cost_the_same_however_long_the_history() {
         costs.push((keeping, faulty.reads_seen() - keeping));
     }
     assert_eq!(costs[0], costs[1]);
+}
+
+#[tokio::test]
+async fn a_change_waits_for_no_app_that_it_does_not_touch() {
+    let document = "regions: { eu: {} }\napps: { one: { path: one }, two: { path: two } }\n";
+    let tip = |bench: &mut Bench, one: &str| {
+        bench.tip_of(&[("driftless.yaml", document), ("one/a.conf", one), ("two/a.conf", "same")])
+    };
+    for settled in [true, false] {
+        let mut bench = Bench::new();
+        let first = tip(&mut bench, "1");
+        assert_eq!(bench.publish(&first).await.moved.len(), 2);
+        let second = tip(&mut bench, "2");
+        // Nobody can tell what the other app is at.
+        let two: App = "two".parse().expect("an app");
+        let order = schema::Order::FIRST;
+        bench.remove(&StorePath::History { app: two.clone(), region: region("eu"), order }).await;
+        bench.put(&StorePath::Pointer { app: two.clone(), region: region("eu") }, "damaged").await;
+        let before = if settled { Before::Settled(&first.compilation) } else { Before::Compiled(&first.compilation) };
+        let report = second.publish_after(before, &bench.publisher).await;
+        let moved: Vec<&str> = report.moved.iter().map(|moved| moved.app.as_str()).collect();
+        assert_eq!(moved, if settled { vec!["one"] } else { vec![] });
+        assert_eq!(report.failed.iter().map(|failed| &failed.app).collect::<Vec<_>>(), [&two]);
+    }
 }

@@ -1,11 +1,12 @@
 //! One app in one region: planned from the store, carried out, and planned again where another publisher was first.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use schema::{App, CommitId, Order, Region};
+use schema::{App, CommitId, Order, Pointer, Region, Verified};
 use tokio::sync::OnceCell;
 
 use super::draft::{Draft, Signing};
+use super::place::Wanted;
 use super::point::announce;
 use super::read_back::{Standing, store_bundle};
 use super::refresh::{Refreshed, refreshed, revoked};
@@ -27,8 +28,31 @@ pub(super) struct Work<'r> {
     pub(super) ancestry: &'r Arc<dyn Ancestry>,
     pub(super) rules: &'r InForce,
     pub(super) bundle: &'r Arc<CompiledBundle>,
+    /// The bundle that the region got of the commit before, if it is at hand.
+    pub(super) before: Option<&'r Arc<CompiledBundle>>,
     /// Shared by all regions that get this bundle: whoever needs it first uploads it.
-    pub(super) stored: &'r OnceCell<Standing>,
+    pub(super) storing: &'r Storing,
+}
+
+/// The storing of one bundle, for all regions that get it.
+#[derive(Default)]
+pub(super) struct Storing {
+    standing: OnceCell<Standing>,
+    /// What the regions that need it ran when they were planned.
+    ran: OnceLock<Vec<(Region, Verified<Pointer>)>>,
+}
+
+impl Storing {
+    /// What came of it, once it was done.
+    pub(super) fn standing(&self) -> Option<&Standing> {
+        self.standing.get()
+    }
+
+    /// Says what the regions run that need it: patches are made against that.
+    pub(super) fn replaces(&self, ran: Vec<(Region, Verified<Pointer>)>) {
+        // Planned once more, after a race: the bundle is stored by then.
+        let _ = self.ran.set(ran);
+    }
 }
 
 /// A plan, and the state of the region that it was made from.
@@ -172,8 +196,12 @@ impl Work<'_> {
 
     /// The bundle, in the store and read back, or what it waits for.
     pub(super) async fn stored(&self) -> Result<&Standing, RegionError> {
-        let storing = || store_bundle(self.publisher, self.commit, self.ancestry, Arc::clone(self.bundle));
-        self.stored.get_or_try_init(storing).await.map_err(|error| self.stays(Box::new(error)))
+        let storing = async || {
+            let ran = self.storing.ran.get().cloned().unwrap_or_default();
+            let wanted = Wanted { bundle: Arc::clone(self.bundle), ran, before: self.before.cloned() };
+            store_bundle(self.publisher, self.commit, self.ancestry, wanted).await
+        };
+        self.storing.standing.get_or_try_init(storing).await.map_err(|error| self.stays(Box::new(error)))
     }
 
     /// Refuses to publish a commit over one that it does not descend from: that would undo what others published.

@@ -3,7 +3,6 @@
 //! Only words about the very generation of the newest pointer count, and only while that pointer says what the record wants.
 //! An agent counts once, by its newest word; agents in quarantine and agents that fell silent do not count at all.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -69,14 +68,12 @@ pub(super) fn live<'a>(view: RegionView<'a>, live_within: Duration, now: Timesta
 
 /// Agents that were heard within `live_within`, each once.
 pub(super) fn alive<'a>(view: RegionView<'a>, live_within: Duration, now: Timestamp) -> Vec<&'a AgentReport> {
-    let mut newest: BTreeMap<&AgentId, &AgentReport> = BTreeMap::new();
-    for report in view.reports.iter().filter(|report| now.since(report.heard) <= live_within) {
-        let known = newest.entry(&report.agent).or_insert(report);
-        if report.heard > known.heard {
-            *known = report;
-        }
-    }
-    newest.into_values().collect()
+    let heard = view.reports.iter().filter(|report| now.since(report.heard) <= live_within);
+    let mut newest: Vec<&AgentReport> = heard.collect();
+    // Quick where they are in order already, and quicker than a map where they are not: a large fleet is counted often.
+    newest.sort_by(|one, other| one.agent.cmp(&other.agent).then(other.heard.cmp(&one.heard)));
+    newest.dedup_by(|next, kept| next.agent == kept.agent);
+    newest
 }
 
 /// Counts `region` for `state`.

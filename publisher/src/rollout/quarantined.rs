@@ -15,6 +15,10 @@ pub(super) fn too_many(state: &Rollout, seen: &Observed<'_>, now: Timestamp) -> 
     state.regions.iter().find_map(|(region, leg)| {
         let view = seen.regions.get(region)?;
         let out = count(view.pointer.quarantine.len());
+        if out == 0 {
+            // Nobody is never too many, however many there are.
+            return None;
+        }
         let all = leg.fleet.max(count(live(*view, state.policy.live_within.0, now).len()) + out);
         let allowed = rule.at_most.allows(all);
         (out > allowed).then(|| format!("{out} of {all} agents in {region} are in quarantine, {allowed} may be"))

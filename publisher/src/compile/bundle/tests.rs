@@ -8,6 +8,8 @@ use super::*;
 use crate::compile::{GitObjects, PathProblem, Problems};
 use crate::fixture::{RawEntry, Repo, git, oid, tree_id};
 
+mod incremental;
+
 const ONE_APP: &str = "regions: { eu: {} }\napps: { proxy: { path: apps/proxy } }\n";
 
 const OVERLAID: &str = "\
@@ -271,7 +273,7 @@ fn limits_hold_before_content_is_read() {
     assert!(told(&with(Limits { component_max_bytes: 4, ..Limits::DEFAULT }))[0].contains("a component is longer"));
     assert!(told(&with(Limits { yaml_max_bytes: 10, ..Limits::DEFAULT }))[0].contains("the limit is 10"));
 
-    let large = repo.git.blob(&vec![0; (files::FILE_MAX_BYTES + 1) as usize]).unwrap();
+    let large = repo.git.blob(&vec![0; (crate::compile::files::FILE_MAX_BYTES + 1) as usize]).unwrap();
     let app = repo.raw_tree(&[RawEntry { mode: "100644", name: b"large", id: large }]);
     let problems = refused(compile_in(&repo, &hostile(&repo, app)));
     assert!(

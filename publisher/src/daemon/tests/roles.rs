@@ -160,8 +160,15 @@ async fn a_rebuilder_judges_the_history_itself_and_refuses_what_differs() {
     let following = &mut following.await.expect("a folder");
     assert!(matches!(following.look().await, Ok(Sight::Waiting(_))));
     let honest = following.good.as_ref().expect("it was proven");
-    let report =
-        crate::publish::publish(&following.publisher, &honest.commit, &lying, &honest.rules, &honest.ancestry).await;
+    let report = crate::publish::publish(
+        &following.publisher,
+        &honest.commit,
+        &lying,
+        crate::publish::Before::Unknown,
+        &honest.rules,
+        &honest.ancestry,
+    )
+    .await;
     assert_eq!((report.waiting.len(), &report.failed.len()), (1, &0));
     let refused = site.once_of(Duty::Rebuild, "second.key").await.expect_err("it differs");
     assert!(

@@ -20,9 +20,9 @@ async fn begun() -> (Bench, Tip) {
     (bench, second)
 }
 
-/// How many writes an undisturbed publication of the second commit has: two bundles, each with frame and manifest, two
+/// How many writes an undisturbed publication of the second commit has: two bundles, each with frame, patch and manifest, two
 /// records and two pointers.
-const WRITES: usize = 8;
+const WRITES: usize = 10;
 
 #[tokio::test]
 async fn f18_f19_every_write_may_fail_twice() {

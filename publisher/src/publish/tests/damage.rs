@@ -77,6 +77,26 @@ async fn a_signed_manifest_of_other_content_is_not_enough() {
 }
 
 #[tokio::test]
+async fn a_signed_manifest_of_another_size_is_not_enough_though_the_frame_was_made_here() {
+    let mut bench = Bench::new();
+    // Long enough for a frame of pieces, which is remembered.
+    let long = |line: &str| format!("{line}: 1\n").repeat(200_000);
+    let (first, second) = (bench.tip(&long("rps"), "1"), bench.tip(&long("burst"), "2"));
+    bench.publish(&first).await;
+    bench.publish(&second).await;
+    let path = StorePath::Manifest { app: app(), digest: first.digest("us") };
+    let honest = bench.publisher.store.read(&path, 1 << 20).await.expect("a read").expect("stored").bytes;
+    let honest = Verified::<Manifest>::open(honest, &bench.publisher.root().release, &schema::Limits::DEFAULT);
+    let honest = honest.expect("ours");
+    let lying = Manifest { size: honest.size + 1, ..Manifest::clone(&honest) };
+    bench.put(&path, Verified::seal(lying, &[&bench.publisher.keys.release[0]]).bytes().clone()).await;
+    let revert = bench.tip(&long("rps"), "1");
+    let report = bench.publish(&revert).await;
+    assert!(report.moved.is_empty(), "no agent would take it");
+    assert!(matches!(bundle_fault(&report.failed[0]), BundleFault::DamagedBundle { .. }), "{:?}", report.failed);
+}
+
+#[tokio::test]
 async fn a_frame_of_another_zstd_is_adopted() {
     let mut bench = Bench::new();
     let tip = bench.tip(&"1".repeat(5000), "1");

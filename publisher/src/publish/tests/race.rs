@@ -5,6 +5,7 @@ use tokio::task::JoinSet;
 use crate::bench::{Bench, Tip, app, region};
 use crate::kind::ErrorKind;
 use crate::plan;
+use crate::publish::Wanted;
 use crate::publish::draft::{Draft, Signing};
 use crate::publish::read_back::{read_back, store_bundle};
 use crate::publish::record::Recording;
@@ -83,7 +84,9 @@ async fn f22_a_publisher_that_slept_before_the_pointer_does_not_undo_a_newer_one
     bench.publish(&first).await;
     // Its bundle is in the store from another region's publication.
     let bundle = &second.compilation.bundles[&(app(), region("eu"))];
-    store_bundle(&bench.publisher, &second.commit, &second.ancestry, bundle.clone()).await.expect("stored");
+    store_bundle(&bench.publisher, &second.commit, &second.ancestry, Wanted::alone(bundle.clone()))
+        .await
+        .expect("stored");
     let Recording::Ours(sleeper) = asleep(&bench, &second).await else { panic!("nobody else records") };
 
     bench.publish(&third).await;
@@ -102,7 +105,9 @@ async fn f22_a_publisher_that_slept_finishes_the_newer_record_of_one_that_died()
     bench.publish(&first).await;
     for tip in [&second, &third] {
         let bundle = &tip.compilation.bundles[&(app(), region("eu"))];
-        store_bundle(&bench.publisher, &tip.commit, &tip.ancestry, bundle.clone()).await.expect("stored");
+        store_bundle(&bench.publisher, &tip.commit, &tip.ancestry, Wanted::alone(bundle.clone()))
+            .await
+            .expect("stored");
     }
     let Recording::Ours(sleeper) = asleep(&bench, &second).await else { panic!("nobody else records") };
     let Recording::Ours(died) = asleep(&bench, &third).await else { panic!("nobody else records") };

@@ -4,6 +4,7 @@ use schema::keys::SecretKey;
 use schema::seal::Payload;
 use schema::{Limits, Manifest, RoleKeys, StorePath, TrustRoot, Verified};
 
+use super::patches::text;
 use crate::bench::{Bench, Tip, all_of, app, copy};
 use crate::duty::Duty;
 use crate::keys::Keys;
@@ -97,6 +98,38 @@ async fn waiting_for_a_signer_who_is_away_writes_nothing_and_reads_little() {
     rebuild(&house.rebuilder, &tip.commit, &tip.compilation, &tip.ancestry).await.expect("it is the same");
     assert_eq!(tip.publish(&house.mover).await.moved.len(), 2);
     house.bench.check().await;
+}
+
+#[tokio::test]
+async fn patches_and_bases_that_are_lost_keep_no_signer_waiting() {
+    let mut house = House::new();
+    let [first, second, third] = [1, 2, 3].map(|version| house.bench.tip(&text(version), "1"));
+    let both = async |tip: &Tip| {
+        rebuild(&house.rebuilder, &tip.commit, &tip.compilation, &tip.ancestry).await.expect("it is the same");
+        assert_eq!(tip.publish(&house.mover).await.moved.len(), 2);
+    };
+    tip_signed(&house, &first).await;
+    both(&first).await;
+    tip_signed(&house, &second).await;
+    let (app, from) = (app(), first.digest("us"));
+    let patch = StorePath::Patch { app: app.clone(), digest: second.digest("us"), base: from };
+    let has = async |path: &StorePath| house.one.store.stream(path, None).await.expect("an answer").is_some();
+    assert!(has(&patch).await);
+    house.bench.remove(&patch).await;
+    tip_signed(&house, &second).await;
+    assert!(has(&patch).await, "the other would wait for it for ever");
+    both(&second).await;
+
+    house.bench.remove(&StorePath::Bundle { app: app.clone(), digest: from }).await;
+    tip_signed(&house, &third).await;
+    let to_third = |base| StorePath::Patch { app: app.clone(), digest: third.digest("us"), base };
+    assert!(has(&to_third(second.digest("us"))).await && !has(&to_third(from)).await);
+    both(&third).await;
+}
+
+/// Has the first signer put `tip` up, and sign it.
+async fn tip_signed(house: &House, tip: &Tip) {
+    assert_eq!(signed(&tip.publish(&house.one).await), [(1, 2), (1, 2)]);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use schema::time::Length;
 
 use super::*;
 use crate::bench::{Bench, Tip, app, region};
-use crate::publish::{InForce, Report, publish};
+use crate::publish::{Before, InForce, Report, publish};
 use agents::{Agents, Nature};
 
 /// One agent in ten, then all of `eu`, then everybody.
@@ -82,7 +82,9 @@ impl Scene {
     }
 
     pub(crate) async fn publish(&self, tip: &Tip) -> Report {
-        let report = publish(&self.bench.publisher, &tip.commit, &tip.compilation, &self.rules, &tip.ancestry).await;
+        let report =
+            publish(&self.bench.publisher, &tip.commit, &tip.compilation, Before::Unknown, &self.rules, &tip.ancestry)
+                .await;
         assert!(report.failed.is_empty(), "{report:?}");
         report
     }

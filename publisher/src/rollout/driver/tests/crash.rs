@@ -101,7 +101,7 @@ async fn a_state_that_does_not_verify_is_told_and_never_taken_for_none() {
     assert_eq!(turned.failed[0].kind(), crate::ErrorKind::Refused);
     assert!(turned.failed[0].hint().is_some_and(|hint| hint.contains(&path.to_string())));
     let Scene { bench, rules, .. } = &scene;
-    let report = publish(&bench.publisher, &tip.commit, &tip.compilation, rules, &tip.ancestry).await;
+    let report = publish(&bench.publisher, &tip.commit, &tip.compilation, Before::Unknown, rules, &tip.ancestry).await;
     assert!(!report.failed.is_empty() && report.begun.is_empty() && report.moved.is_empty(), "{report:?}");
     // Whoever removes it has the rollout back.
     scene.bench.remove(&path).await;

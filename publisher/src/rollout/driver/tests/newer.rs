@@ -95,7 +95,8 @@ async fn f21_a_publisher_that_is_behind_ends_nobodys_rollout() {
     scene.publish(&second).await;
     scene.until(is_wave(0)).await;
     let Scene { bench, rules, .. } = &scene;
-    let report = publish(&bench.publisher, &first.commit, &first.compilation, rules, &first.ancestry).await;
+    let report =
+        publish(&bench.publisher, &first.commit, &first.compilation, Before::Unknown, rules, &first.ancestry).await;
     assert!(!report.failed.is_empty(), "{report:?}");
     assert_eq!(scene.end().await.stage, Stage::Ended(End::Complete));
 }
