@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::metrics::Counted;
+
 /// Places for connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission(Arc<Places>);
@@ -47,6 +49,20 @@ impl Admission {
         taken.total += 1;
         taken.by_address.insert(address, theirs + 1);
         Some(Permit { places: Arc::clone(&self.0), address })
+    }
+}
+
+/// A connection's place, and the connection as it is counted.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) permit: Permit,
+    pub(crate) _counted: Counted,
+}
+
+impl Permit {
+    /// What it was given for: an address as it is counted.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
     }
 }
 

@@ -4,28 +4,33 @@
 //! through [`schema::succession::succeed`] after its signatures held, so a source that serves an older or a forged one
 //! changes nothing here. Waiting is level-triggered: a waiter asks "is there another one than mine?", never "what happened?".
 
+mod bells;
 mod marks;
 mod posted;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use schema::pointer::Pointer;
 use schema::succession::{self, Refusal};
 use schema::{Limits, Seen, Succession, Timestamp, TrustRoot, Verified};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub(crate) use posted::Posted;
 
+use self::bells::Bells;
+use crate::http::Printed;
+use crate::packs::Packs;
 use crate::pair::Pair;
 
 /// One slot for each app and region that has, or had, a pointer.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     slots: RwLock<BTreeMap<Pair, Arc<Slot>>>,
+    news: Notify,
 }
 
 /// Where the newest pointer of one app and region is posted.
@@ -34,6 +39,9 @@ pub(crate) struct Slot {
     posted: watch::Sender<Arc<Posted>>,
     /// When the source last said that this pointer is still the one, in milliseconds since 1970.
     confirmed: AtomicI64,
+    bells: Bells,
+    /// What was said of it lately, for those who wait one by one.
+    pub(crate) printed: Mutex<Printed>,
 }
 
 impl Board {
@@ -75,6 +83,7 @@ impl Board {
                 match slots.entry(pair.clone()) {
                     Entry::Vacant(vacant) => {
                         vacant.insert(Arc::new(Slot::first(pointer, now)));
+                        self.news.notify_one();
                         return Ok(first);
                     }
                     Entry::Occupied(meanwhile) => Arc::clone(meanwhile.get()),
@@ -91,17 +100,27 @@ impl Board {
             }
             replaces
         });
+        if matches!(decided, Ok(Succession::Newer | Succession::Resigned)) {
+            slot.bells.ring();
+            self.news.notify_one();
+        }
         if decided.is_ok() {
             slot.confirm(now);
         }
         decided
+    }
+
+    /// Waits until something was posted since the last time that this was asked. There is one who asks.
+    pub(crate) async fn news(&self) {
+        self.news.notified().await;
     }
 }
 
 impl Slot {
     fn first(pointer: Verified<Pointer>, now: Timestamp) -> Slot {
         let posted = watch::Sender::new(Arc::new(Posted::first(pointer)));
-        Slot { posted, confirmed: AtomicI64::new(now.unix_millis()) }
+        let confirmed = AtomicI64::new(now.unix_millis());
+        Slot { posted, confirmed, bells: Bells::default(), printed: Mutex::default() }
     }
 
     /// What is posted now.
@@ -112,6 +131,17 @@ impl Slot {
     /// A place in the row of those who wait for another one.
     pub(crate) fn watch(&self) -> watch::Receiver<Arc<Posted>> {
         self.posted.subscribe()
+    }
+
+    /// Has `bell` rung, for as long as this process lives, whenever there may be more to say than before.
+    pub(crate) fn hang(&self, bell: impl Fn() + Send + Sync + 'static) {
+        self.bells.hang(bell);
+    }
+
+    /// Notes what goes along with `posted`.
+    pub(crate) fn pack(&self, posted: &Posted, packs: Packs) {
+        posted.pack(packs);
+        self.bells.ring();
     }
 
     /// Notes that the source still says so at `now`.
@@ -156,4 +186,4 @@ pub(crate) enum Fault {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -29,13 +29,16 @@ use crate::entrance::{Door, Keys, RegistryError, RegistryFiles};
 use crate::follow::{self, Asks};
 use crate::health::Subject;
 use crate::http::Service;
+use crate::lot::{Back, Lot, Patience, Shard};
 use crate::metrics::Metrics;
 use crate::objects::Objects;
+use crate::packer;
 use crate::pair::Pair;
 use crate::relay::{self, Taken};
 use crate::reload::{self, Looked, Reloaded};
 use crate::report;
 use crate::source::Source;
+use crate::stall::PATIENCE;
 use crate::tls::{Certificates, TlsError};
 use crate::trust::{PinError, Trust};
 use crate::view::View;
@@ -49,6 +52,7 @@ pub struct Gateway {
     asks: Asks,
     config: Config,
     certificates: Option<Arc<Reloaded<Certificates>>>,
+    lot: (Lot, Vec<Shard>, Back),
 }
 
 /// Says why a gateway could not start.
@@ -72,6 +76,9 @@ pub enum BindError {
     /// The upstream cannot be used.
     #[error("the upstream cannot be used")]
     Upstream(#[from] MirrorsError),
+    /// There is no place for connections to wait.
+    #[error("could not make a place for connections to wait in")]
+    Lot(#[source] io::Error),
     /// The address cannot be listened on.
     #[error("could not listen on {address}")]
     Listen {
@@ -124,7 +131,7 @@ impl Gateway {
             limits: config.limits.clone(),
             started: clock::now(),
             begun: Instant::now(),
-            objects: Objects::new(Arc::clone(&view), config.limits.blob_cache_bytes),
+            objects: Objects::new(Arc::clone(&view), config.limits.blob_cache_bytes, config.limits.streams),
             boot: Boot::new(fastrand::u128(..)),
             answers: Arc::new(Answers::new(config.limits.ack_agents_max, seals)),
             door: Door { admit, registry },
@@ -138,7 +145,8 @@ impl Gateway {
             metrics: Metrics::new(),
             closing: CancellationToken::new(),
         };
-        Ok(Gateway { listener, address, service: Arc::new(service), asks, config, certificates })
+        let lot = Lot::open().map_err(BindError::Lot)?;
+        Ok(Gateway { listener, address, service: Arc::new(service), asks, config, certificates, lot })
     }
 
     /// Where it listens: the configured address, with the port that the system chose if that was 0.
@@ -171,7 +179,7 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`] where a part of it panicked; the others are stopped as on a shutdown.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
-        let Gateway { listener, address, service, asks, config, certificates } = self;
+        let Gateway { listener, address, service, asks, config, certificates, lot } = self;
         if service.door.admit.by_token() && certificates.is_none() && !address.ip().is_loopback() {
             warn!("Tokens come to {address} in the clear: give it `tls`, or put something in front that has it");
         }
@@ -209,7 +217,15 @@ impl Gateway {
             let tell = teller(&service, "agents", Subject::Registry);
             tasks.spawn(reload::follow(Arc::clone(registry), tell, closing.clone()));
         }
-        tasks.spawn(accept::run(listener, Arc::clone(&service), certificates));
+        tasks.spawn(packer::run(Arc::clone(&service), closing.clone()));
+        let (lot, shards, back) = lot;
+        for shard in shards {
+            let service = Arc::clone(&service);
+            let idle = service.limits.idle_deadline.0.max(service.limits.header_deadline.0);
+            tasks.spawn_blocking(move || shard.run(&service.metrics, Patience { idle, stalled: PATIENCE }));
+        }
+        // Whoever accepts has the lot, so that its shards end when nobody can come any more.
+        tasks.spawn(accept::run(listener, Arc::clone(&service), certificates, lot, back));
 
         let mut outcome = Ok(());
         loop {

@@ -8,16 +8,24 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Counts how often answering began and ended on one connection: odd while a request is answered.
+/// What a stream and those who answer on it know of each other.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Turns(Arc<AtomicUsize>);
+pub(crate) struct Turns(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// How often answering began and ended: odd while a request is answered.
+    turn: AtomicUsize,
+    /// Whether the last write was put off: bytes of an answer are still with hyper.
+    put_off: AtomicBool,
+}
 
 /// A request is being answered for as long as this lives.
 #[derive(Debug)]
@@ -26,18 +34,28 @@ pub(crate) struct Answering(Turns);
 impl Turns {
     /// Notes that a header is whole, and that its request is now answered.
     pub(crate) fn answer(&self) -> Answering {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.turn.fetch_add(1, Ordering::Relaxed);
         Answering(self.clone())
     }
 
+    /// Whether all that hyper wrote was taken.
+    pub(crate) fn all_written(&self) -> bool {
+        !self.0.put_off.load(Ordering::Relaxed)
+    }
+
     fn now(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.turn.load(Ordering::Relaxed)
+    }
+
+    fn note<T>(&self, written: Poll<T>) -> Poll<T> {
+        self.0.put_off.store(written.is_pending(), Ordering::Relaxed);
+        written
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.0.fetch_add(1, Ordering::Relaxed);
+        self.0.0.turn.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -56,6 +74,11 @@ impl<S> HeaderDeadline<S> {
         let mut stream = HeaderDeadline { stream, within, turns, deadline: None };
         stream.begin(stream.turns.now());
         stream
+    }
+
+    /// The stream itself.
+    pub(crate) fn into_inner(self) -> S {
+        self.stream
     }
 
     fn begin(&mut self, turn: usize) {
@@ -90,7 +113,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for HeaderDeadline<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for HeaderDeadline<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, buf)
+        let written = Pin::new(&mut self.stream).poll_write(context, buf);
+        self.turns.note(written)
     }
 
     fn poll_write_vectored(
@@ -98,7 +122,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for HeaderDeadline<S> {
         context: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bufs);
+        self.turns.note(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -23,6 +23,7 @@ pub(crate) struct Metrics {
     refused: Family<WhyLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
     parked: Gauge,
+    streams: Gauge,
     notifications: Counter,
     requests: Family<RequestLabels, Counter>,
     bytes: Counter,
@@ -86,6 +87,33 @@ impl Drop for Counted {
     }
 }
 
+/// What happened to long-polls since it was last counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) came: i64,
+    pub(crate) left: i64,
+    /// Those that were told of another pointer.
+    pub(crate) notified: u64,
+    pub(crate) whole: Answered,
+    pub(crate) same: Answered,
+}
+
+/// Answers of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answered {
+    pub(crate) number: u64,
+    /// Bytes of their bodies.
+    pub(crate) bytes: u64,
+}
+
+impl Answered {
+    /// Counts one more, with a body of that many bytes.
+    pub(crate) fn one_more(&mut self, bytes: u64) {
+        self.number += 1;
+        self.bytes += bytes;
+    }
+}
+
 impl Metrics {
     pub(crate) fn new() -> Metrics {
         let mut metrics = Metrics {
@@ -95,6 +123,7 @@ impl Metrics {
             refused: Family::default(),
             reloads: Family::default(),
             parked: Gauge::default(),
+            streams: Gauge::default(),
             notifications: Counter::default(),
             requests: Family::default(),
             bytes: Counter::default(),
@@ -122,6 +151,7 @@ impl Metrics {
         let help = "Changes of the files of certificates and agents, by whether they could be used";
         registry.register("reloads", help, self.reloads.clone());
         registry.register("parked", "Long-polls held now", self.parked.clone());
+        registry.register("streams", "Large files being sent now", self.streams.clone());
         registry.register("notifications", "Long-polls answered with a newer pointer", self.notifications.clone());
         registry.register("requests", "Requests answered, by what was asked for and how", self.requests.clone());
         registry.register("answered_bytes", "Bytes of bodies that answers announced", self.bytes.clone());
@@ -146,6 +176,11 @@ impl Metrics {
         Counted::new(&self.parked)
     }
 
+    /// Counts a large file that is being sent.
+    pub(crate) fn streaming(&self) -> Counted {
+        Counted::new(&self.streams)
+    }
+
     /// Connections now.
     pub(crate) fn connections(&self) -> u64 {
         u64::try_from(self.connections.get()).unwrap_or(0)
@@ -166,6 +201,24 @@ impl Metrics {
 
     pub(crate) fn reloaded(&self, what: &'static str, outcome: &'static str) {
         self.reloads.get_or_create(&ReloadLabels { what, outcome }).inc();
+    }
+
+    /// Counts, in one go, long-polls that came and went, and what they were answered.
+    pub(crate) fn held(&self, tally: &Held) {
+        if tally.came != tally.left {
+            self.parked.inc_by(tally.came - tally.left);
+        }
+        self.notifications.inc_by(tally.notified);
+        for (status, Answered { number, bytes }) in
+            [(StatusCode::OK, tally.whole), (StatusCode::NOT_MODIFIED, tally.same)]
+        {
+            if number > 0 {
+                self.requests
+                    .get_or_create(&RequestLabels { class: "pointer", status: status.as_u16() })
+                    .inc_by(number);
+                self.bytes.inc_by(bytes);
+            }
+        }
     }
 
     pub(crate) fn notified(&self) {

@@ -28,6 +28,11 @@ impl<S> Stall<S> {
         Stall { stream, patience, deadline: None }
     }
 
+    /// The stream itself.
+    pub(crate) fn into_inner(self) -> S {
+        self.stream
+    }
+
     /// Passes on what a write says, and counts the time that it says "later".
     fn timed(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {

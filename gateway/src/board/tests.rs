@@ -8,13 +8,13 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-struct Signer {
+pub(crate) struct Signer {
     key: SecretKey,
     root: TrustRoot,
 }
 
 impl Signer {
-    fn new() -> Signer {
+    pub(crate) fn new() -> Signer {
         let key = SecretKey::generate();
         let role = RoleKeys::new(1, vec![key.public().clone()]).expect("one of one");
         let root = TrustRoot {
@@ -32,7 +32,7 @@ impl Signer {
         Signer { key, root }
     }
 
-    fn pointer(&self, generation: u64, bundle: &[u8]) -> Verified<Pointer> {
+    pub(crate) fn pointer(&self, generation: u64, bundle: &[u8]) -> Verified<Pointer> {
         let digest = Digest::of(bundle);
         let pointer = Pointer {
             app: pair().app,
@@ -62,7 +62,7 @@ impl Signer {
         Verified::seal(next, &[&self.key])
     }
 
-    fn offer(&self, board: &Board, pointer: &Verified<Pointer>) -> Result<Succession, NotPosted> {
+    pub(crate) fn offer(&self, board: &Board, pointer: &Verified<Pointer>) -> Result<Succession, NotPosted> {
         board.offer(&pair(), pointer.bytes().clone(), &self.root, NOW)
     }
 }
@@ -74,7 +74,7 @@ fn refusal(refused: &NotPosted) -> Option<&Refusal> {
     }
 }
 
-fn pair() -> Pair {
+pub(crate) fn pair() -> Pair {
     Pair { app: "edge-proxy".parse().expect("an app"), region: "eu-west".parse().expect("a region") }
 }
 

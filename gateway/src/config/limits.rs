@@ -27,8 +27,12 @@ pub struct Limits {
     pub ack_agents_max: usize,
     /// After how long of silence an agent that is behind is no longer counted; 7 days by default.
     pub agent_forgotten_after: Length,
-    /// Memory for objects that came from a bucket or an upstream and were verified; 256 MiB by default.
+    /// Memory for bundles, patches and manifests that were verified, which all who are sent one at a time share; 256 MiB by
+    /// default. From a directory of this host, a bundle of more than an eighth of it is read from its file instead.
     pub blob_cache_bytes: u64,
+    /// How many clients may be sent such a large file at a time; 256 by default. The others wait for some seconds, and are told
+    /// by 503 to come back.
+    pub streams: usize,
 }
 
 impl Default for Limits {
@@ -42,6 +46,7 @@ impl Default for Limits {
             ack_agents_max: 200_000,
             agent_forgotten_after: Length(Duration::from_secs(7 * 24 * 3600)),
             blob_cache_bytes: 256 * 1024 * 1024,
+            streams: 256,
         }
     }
 }
@@ -53,6 +58,7 @@ impl Limits {
             ("connections", self.connections),
             ("connections_per_address", self.connections_per_address),
             ("ack_agents_max", self.ack_agents_max),
+            ("streams", self.streams),
         ];
         let number = numbers.iter().find(|(_, number)| *number == 0).map(|(name, _)| *name);
         number.or_else(|| self.header_deadline.0.is_zero().then_some("header_deadline"))

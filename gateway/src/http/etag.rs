@@ -52,6 +52,11 @@ impl Held {
         held
     }
 
+    /// Whether it is one tag, so that who covers a pointer covers no other.
+    pub(crate) fn is_one(&self) -> bool {
+        !self.anything && self.tags.len() == 1
+    }
+
     /// Whether the client has the bytes that `tag` names (weak comparison, as `GET` wants it).
     pub(crate) fn covers(&self, tag: &ETag) -> bool {
         self.anything || self.tags.contains(&tag.0)

@@ -1,20 +1,20 @@
 //! `GET` of an immutable object: cacheable for ever, whole or in part.
 
-use std::io;
+use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::stream::StreamExt as _;
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{Either, StreamBody};
 use hyper::body::Frame;
 use schema::StorePath;
-use std::time::Duration;
 
 use super::answer::{self, Answer, Body};
 use super::etag::Held;
 use super::range::{self, Wanted};
 use super::service::Service;
-use crate::objects::{self, Found, Miss};
+use crate::objects::{Found, Kept, Miss, Pieces};
 
 /// Media type of pointers, manifests, roots and history: lines of text, the first of them JSON, the others signatures.
 pub(super) const SEALED: &str = "text/plain; charset=utf-8";
@@ -39,7 +39,7 @@ impl Service {
                 Wanted::Part { start, len } => (StatusCode::PARTIAL_CONTENT, start, len),
                 Wanted::Nothing => return out_of_range(size),
             };
-            match body(found, start, len, method).await {
+            match self.body(found, start, len, method).await {
                 Ok(body) => described(body, &path, status, (start, len, size)),
                 Err(miss) => return missed(&path, &miss),
             }
@@ -49,6 +49,27 @@ impl Service {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable, no-transform"));
         headers.insert(ACCEPT_RANGES, BYTES);
         answer
+    }
+
+    /// `len` bytes from `start` on.
+    async fn body(&self, found: Found, start: u64, len: u64, method: &Method) -> Result<Body, Miss> {
+        let part = |kept: &Kept| {
+            let at = |at: u64| usize::try_from(at).expect("what is kept in memory has a length that fits");
+            kept.bytes.slice(at(start)..at(start + len))
+        };
+        match found {
+            // Nobody reads the body of an answer to HEAD, so the file need not be opened again.
+            _ if method == Method::HEAD => Ok(Either::Left(Default::default())),
+            Found::Kept(kept) if kept.bytes.len() <= SHARED_MAX_BYTES => Ok(Either::Left(part(&kept).into())),
+            Found::Kept(kept) if len <= SHARED_MAX_BYTES as u64 => {
+                // A few bytes of it are not to keep all of it.
+                Ok(Either::Left(Bytes::copy_from_slice(&part(&kept)).into()))
+            }
+            Found::Kept(kept) => Ok(in_pieces(self.objects.pace(part(&kept)))),
+            Found::File(file) => {
+                Ok(in_pieces(self.objects.stream(&file, start, len, || self.metrics.streaming()).await?))
+            }
+        }
     }
 }
 
@@ -69,22 +90,8 @@ fn described(body: Body, path: &StorePath, status: StatusCode, (start, len, size
     answer
 }
 
-/// `len` bytes from `start` on.
-async fn body(found: Found, start: u64, len: u64, method: &Method) -> Result<Body, Miss> {
-    match found {
-        Found::Kept(kept) => {
-            let part = |at: u64| usize::try_from(at).expect("what is kept in memory has a length that fits");
-            Ok(Either::Left(kept.bytes.slice(part(start)..part(start + len)).into()))
-        }
-        // Nobody reads the body of an answer to HEAD, so the file need not be opened again.
-        Found::File { .. } if method == Method::HEAD => Ok(Either::Left(Default::default())),
-        Found::File { store, path, .. } => {
-            let opened = objects::open_file(&store, &path, start, len).await;
-            let opened = opened.map_err(|error| Miss::Bad(error.to_string().into()))?.ok_or(Miss::Absent)?;
-            let frames = opened.stream.map(|chunk| chunk.map(Frame::data).map_err(io::Error::other));
-            Ok(Either::Right(StreamBody::new(frames.boxed())))
-        }
-    }
+fn in_pieces(pieces: Pieces) -> Body {
+    Either::Right(StreamBody::new(pieces.map(|piece| piece.map(Frame::data)).boxed()))
 }
 
 fn out_of_range(size: u64) -> Answer {
@@ -103,7 +110,7 @@ fn missed(path: &StorePath, miss: &Miss) -> Answer {
         Miss::Bad(_) => {
             answer::problem(StatusCode::BAD_GATEWAY, &error, "ask another mirror; see `source` of /v1/status")
         }
-        Miss::OnItsWay => {
+        Miss::OnItsWay | Miss::Crowded => {
             answer::busy(StatusCode::SERVICE_UNAVAILABLE, &error, "ask again in a moment", Duration::from_secs(2))
         }
     }
@@ -113,4 +120,6 @@ fn content_range(range: &str) -> HeaderValue {
     HeaderValue::try_from(format!("bytes {range}")).expect("numbers are a header value")
 }
 
+/// An object up to this size is sent as it is kept, in one piece: however long that takes, it keeps no memory that is missed.
+const SHARED_MAX_BYTES: usize = 64 * 1024;
 const BYTES: HeaderValue = HeaderValue::from_static("bytes");

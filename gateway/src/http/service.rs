@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ALLOW, CONTENT_LENGTH};
-use http::{HeaderValue, Method, Request, StatusCode};
-use hyper::body::Incoming;
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, UPGRADE};
+use http::{HeaderValue, Method, Request, StatusCode, Version};
+use hyper::body::{Body as _, Incoming};
 use schema::ack::Boot;
 use schema::status::PublisherStatus;
 use schema::{AgentId, Timestamp};
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{self, Answer};
+use super::desk::Desk;
 use super::route::Route;
 use super::turned;
 use crate::acks::{Answers, Quotas};
@@ -61,29 +62,62 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Answers one request that came over the connection of `peer`.
-    pub(crate) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    /// Answers one request that came over the connection of `peer`, or leaves it at the `desk` of that connection.
+    pub(crate) async fn answer(
+        &self,
+        peer: &Peer,
+        desk: Option<&Desk>,
+        request: Request<Incoming>,
+    ) -> Result<Answer, Infallible> {
+        // Outside hyper there is one answer to give and nothing else to know.
+        let desk = desk.filter(|_| can_be_left(&request));
         let route = Route::of(request.uri().path());
         let (class, head) = (route.class(), request.method() == Method::HEAD);
+        let is_unread = has_unread_body(&request);
         let admitted = match &route {
             Route::Control(_) => self.door.admit_bearer_of_other(peer).map(|()| Caller::Anyone(peer.address)),
             _ => self.door.admit(peer, request.headers(), clock::now()),
         };
-        let answer = match admitted {
-            Ok(caller) => self.dispatch(route, peer, &caller, request).await,
-            Err(_) if route.is_open() => self.dispatch(route, peer, &Caller::Anyone(peer.address), request).await,
+        let mut answer = match admitted {
+            Ok(caller) => self.dispatch(route, peer, &caller, desk, request).await,
+            Err(_) if route.is_open() => self.dispatch(route, peer, &Caller::Anyone(peer.address), desk, request).await,
             Err(turned_away) => {
                 self.metrics.refused("credentials");
                 turned::away(&turned_away, self.door.admit)
             }
         };
+        if is_unread {
+            // Nobody reads this body. Hyper would pass over it, and answer what follows before the client has taken this answer: as
+            // many answers as the client likes to ask for, and never reads.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let length = answer.headers().get(CONTENT_LENGTH).filter(|_| !head);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
         self.metrics.answered(class, answer.status(), length);
         Ok(answer)
     }
 
-    async fn dispatch(&self, route: Route, peer: &Peer, caller: &Caller, request: Request<Incoming>) -> Answer {
+    /// To a request for which there is no place.
+    pub(crate) fn full(&self) -> Answer {
+        self.metrics.turned_away();
+        let hint = "come back later, or ask a mirror";
+        answer::busy(StatusCode::SERVICE_UNAVAILABLE, "too many connections", hint, Duration::from_secs(5))
+    }
+
+    /// To a request that comes after the last one of its connection.
+    pub(crate) fn hung_up(&self) -> Answer {
+        let hint = "ask on a new connection";
+        answer::busy(StatusCode::SERVICE_UNAVAILABLE, "this connection is at its end", hint, Duration::from_secs(1))
+    }
+
+    async fn dispatch(
+        &self,
+        route: Route,
+        peer: &Peer,
+        caller: &Caller,
+        desk: Option<&Desk>,
+        request: Request<Incoming>,
+    ) -> Answer {
         if let Err(allow) = route.admits(request.method()) {
             let error = format!("`{}` takes no such method", request.uri().path().escape_debug());
             let mut answer = answer::problem(StatusCode::METHOD_NOT_ALLOWED, &error, &format!("use {allow}"));
@@ -91,7 +125,7 @@ impl Service {
             return answer;
         }
         match route {
-            Route::Pointer(pair) => self.pointer(pair, request.headers()).await,
+            Route::Pointer(pair) => self.pointer(pair, request.headers(), desk).await,
             Route::Object(path) => self.object(path, request.method(), request.headers()).await,
             Route::Acks => self.acks(caller, request.into_body()).await,
             Route::Relay => self.relay(caller, request.into_body()).await,
@@ -147,6 +181,24 @@ impl Service {
     pub(super) fn uptime(&self) -> Duration {
         self.begun.elapsed()
     }
+}
+
+/// Whether a request of HTTP/1 brings a body that nobody reads.
+fn has_unread_body(request: &Request<Incoming>) -> bool {
+    let asks = matches!(*request.method(), Method::GET | Method::HEAD);
+    asks && request.version() < Version::HTTP_2 && !request.body().is_end_stream()
+}
+
+/// Whether a request is one whose connection may be taken out of hyper: nothing of it is still to come, its answer is of
+/// HTTP/1.1, and the connection stays.
+fn can_be_left(request: &Request<Incoming>) -> bool {
+    let mut connection = request.headers().get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    let closes = connection.any(|line| line.split(',').any(|word| word.trim().eq_ignore_ascii_case("close")));
+    request.method() == Method::GET
+        && request.version() == Version::HTTP_11
+        && request.body().is_end_stream()
+        && !request.headers().contains_key(UPGRADE)
+        && !closes
 }
 
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

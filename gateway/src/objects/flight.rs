@@ -1,15 +1,15 @@
 //! One fetch for everyone who asks for an object at the same time.
 //!
 //! A fetch is a task of its own: clients that give up do not end it, and the next one finds the object in the cache. How
-//! many there are, and how many bytes they may bring at once, is bounded; beyond it there is nothing to wait for.
+//! many there are is bounded, and each needs room in the cache first; beyond it there is nothing to wait for.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
-use schema::{Limits, StorePath};
-use tokio::sync::{Semaphore, oneshot};
+use schema::StorePath;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::cache::Cache;
@@ -26,22 +26,13 @@ pub(super) enum Keep {
 }
 
 /// The fetches that are under way.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Flights {
     flying: Arc<Mutex<HashMap<StorePath, Landed>>>,
     tasks: Mutex<JoinSet<()>>,
-    /// Permits for the KiB that all fetches together may bring.
-    kib: Arc<Semaphore>,
 }
 
 impl Flights {
-    pub(super) fn new(cache_bytes: u64) -> Flights {
-        // At least the largest bundle must be able to come.
-        let bytes = cache_bytes.max(Limits::DEFAULT.bundle_compressed_max_bytes);
-        let kib = usize::try_from(in_kib(bytes)).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        Flights { flying: Arc::default(), tasks: Mutex::default(), kib: Arc::new(Semaphore::new(kib)) }
-    }
-
     /// Joins the fetch of `path`, or starts `fetch`, which brings `size` bytes; the cache keeps what it brings where it is
     /// to.
     ///
@@ -66,22 +57,20 @@ impl Flights {
         if flying.len() >= FLIGHTS_MAX {
             return Err(Miss::OnItsWay);
         }
-        let permits = u32::try_from(in_kib(size)).map_err(|_| Miss::Absent)?;
-        let room = Arc::clone(&self.kib).try_acquire_many_owned(permits).map_err(|_| Miss::OnItsWay)?;
+        let room = cache.reserve(size.max(SIZE_MIN)).ok_or(Miss::OnItsWay)?;
         let (land, landed) = oneshot::channel();
         // A fetch that panicked is gone without a word; the next to ask starts another one.
         let landed = landed.map(|landed| landed.unwrap_or(Err(Miss::OnItsWay))).boxed().shared();
         flying.insert(path.clone(), landed.clone());
-        let (entry, cache) = (Entry { path: path.clone(), flying: Arc::clone(&self.flying) }, Arc::clone(cache));
+        let entry = Entry { path: path.clone(), flying: Arc::clone(&self.flying) };
         let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
             let fetched = fetch.await.and_then(|found| found.ok_or(Miss::Absent));
             if let (Ok(kept), Keep::InCache) = (&fetched, keep) {
-                cache.put(entry.path.clone(), kept.clone());
+                room.keep(entry.path.clone(), kept.clone());
             }
             drop(entry);
-            drop(room);
             // Who asked may have gone.
             let _ = land.send(fetched);
         });
@@ -105,17 +94,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn in_kib(bytes: u64) -> u64 {
-    bytes.div_ceil(1024).max(1)
-}
-
 const FLIGHTS_MAX: usize = 64;
+/// What a document counts for whose size is not known before it comes.
+const SIZE_MIN: u64 = 1024;
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use bytes::Bytes;
+    use schema::Limits;
     use tokio::sync::Notify;
 
     use super::*;
@@ -124,12 +112,12 @@ mod tests {
     const PATH: StorePath = StorePath::Root { version: 1 };
 
     fn kept() -> Kept {
-        Kept { bytes: Bytes::from_static(b"bytes"), etag: ETag::of(b"bytes") }
+        Kept { bytes: Bytes::from(b"bytes".to_vec()), etag: ETag::of(b"bytes") }
     }
 
     #[tokio::test]
     async fn many_who_ask_are_one_fetch_and_the_next_needs_none() {
-        let (flights, cache) = (Flights::new(0), Arc::new(Cache::new(10_000)));
+        let (flights, cache) = (Flights::default(), Arc::new(Cache::new(10_000)));
         let (fetches, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let fetch = || {
             let (fetches, go) = (Arc::clone(&fetches), Arc::clone(&go));
@@ -152,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_told_to_all_and_kept_by_nobody() {
-        let (flights, cache) = (Flights::new(0), Arc::new(Cache::new(10_000)));
+        let (flights, cache) = (Flights::default(), Arc::new(Cache::new(10_000)));
         let absent = flights.share(&PATH, 5, &cache, Keep::InCache, async { Ok(None) }).expect("a flight");
         assert!(matches!(absent.await, Err(Miss::Absent)));
         let found = flights.share(&PATH, 5, &cache, Keep::InCache, async { Ok(Some(kept())) }).expect("a flight");
@@ -161,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_to_be_kept_is_fetched_again() {
-        let (flights, cache) = (Flights::new(0), Arc::new(Cache::new(10_000)));
+        let (flights, cache) = (Flights::default(), Arc::new(Cache::new(10_000)));
         let found = flights.share(&PATH, 5, &cache, Keep::Nowhere, async { Ok(Some(kept())) }).expect("a flight");
         assert!(found.await.is_ok());
         let gone = flights.share(&PATH, 5, &cache, Keep::Nowhere, async { Ok(None) }).expect("a flight");
@@ -170,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn beyond_the_bytes_that_fit_nothing_takes_off() {
-        let (flights, cache) = (Flights::new(0), Arc::new(Cache::new(10_000)));
+        let (flights, cache) = (Flights::default(), Arc::new(Cache::new(10_000)));
         let largest = Limits::DEFAULT.bundle_compressed_max_bytes;
         let go = Arc::new(Notify::new());
         let waiting = Arc::clone(&go);

@@ -1,13 +1,14 @@
 //! The immutable objects that a gateway relays: trust roots, manifests, history records, bundles and patches.
 //!
-//! What comes from a bucket or an upstream is verified before it is served, fetched once however many ask for it at a time,
-//! and kept in bounded memory. A bundle in a directory of this host is streamed from its file as it is: agents verify it
-//! anyhow, and memory stays the same for any size. History records and trust roots from before the pinned one can be
-//! checked for their form only, so they are never kept: who forged one of those would be believed here for as long.
+//! An object is verified before it is served, fetched once however many ask for it at a time, and kept in bounded memory, which all
+//! who are sent it share. Only what is large and lies in a directory of this host is read from its file for each of them, as it is:
+//! agents verify it anyhow, and only so many are sent one at a time. History records and trust roots from before the pinned one
+//! can be checked for their form only, so they are never kept: who forged one of those would be believed here for as long.
 
 mod cache;
 mod check;
 mod flight;
+mod streams;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +17,17 @@ use bytes::Bytes;
 use follower::Expected;
 use schema::manifest::{Encoding, Manifest};
 use schema::{App, Digest, Limits, StorePath, Verified};
-use store::{Store, StoreError, Streamed};
+use store::{Store, Streamed};
 use tokio::time::timeout;
 
 use crate::http::ETag;
+use crate::metrics::Counted;
 use crate::view::View;
 use cache::Cache;
 use check::Unfit;
 use flight::{Flights, Keep, Landed};
+pub(crate) use streams::Pieces;
+use streams::Streams;
 
 /// The objects of one source.
 #[derive(Debug)]
@@ -31,6 +35,9 @@ pub(crate) struct Objects {
     view: Arc<View>,
     cache: Arc<Cache>,
     flights: Flights,
+    /// What is larger is read from its file, where it has one.
+    shared_max_bytes: u64,
+    streams: Streams,
 }
 
 /// An object to answer with.
@@ -38,8 +45,17 @@ pub(crate) struct Objects {
 pub(crate) enum Found {
     /// All of it, verified.
     Kept(Kept),
-    /// A file of this host, not looked into.
-    File { store: Store, path: StorePath, size: u64, etag: ETag },
+    /// A large file of this host, not looked into.
+    File(File),
+}
+
+/// A file of a directory store.
+#[derive(Clone, Debug)]
+pub(crate) struct File {
+    store: Store,
+    path: StorePath,
+    size: u64,
+    etag: ETag,
 }
 
 /// Bytes that were verified, and their tag.
@@ -61,11 +77,21 @@ pub(crate) enum Miss {
     /// It is being fetched, and that takes longer than a client waits.
     #[error("the object is on its way")]
     OnItsWay,
+    /// It is there, and as many are being sent large files as may be at a time.
+    #[error("too many are being sent large objects")]
+    Crowded,
 }
 
 impl Objects {
-    pub(crate) fn new(view: Arc<View>, cache_bytes: u64) -> Objects {
-        Objects { view, cache: Arc::new(Cache::new(cache_bytes)), flights: Flights::new(cache_bytes) }
+    /// Keeps about `cache_bytes` of them in memory, and lets `streams` clients read large files at a time.
+    pub(crate) fn new(view: Arc<View>, cache_bytes: u64, streams: usize) -> Objects {
+        Objects {
+            view,
+            cache: Arc::new(Cache::new(cache_bytes)),
+            flights: Flights::default(),
+            shared_max_bytes: cache_bytes / SHARED_FRACTION,
+            streams: Streams::new(streams),
+        }
     }
 
     /// Finds the immutable object at `path`.
@@ -112,7 +138,7 @@ impl Objects {
     }
 
     /// The manifest of a bundle, under the trust root in force: what was kept may have been sealed for one before it.
-    async fn in_force(&self, app: &App, digest: Digest) -> Result<Verified<Manifest>, Miss> {
+    pub(crate) async fn in_force(&self, app: &App, digest: Digest) -> Result<Verified<Manifest>, Miss> {
         let open = |kept: Kept| {
             Verified::<Manifest>::open(kept.bytes, &self.view.trust.root().release, &Limits::DEFAULT)
                 .map_err(|error| Miss::bad(&Unfit::Seal(error)))
@@ -140,15 +166,19 @@ impl Objects {
             let kept = |bytes: Bytes| Kept { etag: ETag::of(&bytes), bytes };
             found.map(|found| found.map(kept)).map_err(|error| Miss::bad(&error))
         };
-        self.land(path, 0, keep, fetch).await
+        land(self.flights.share(path, 0, &self.cache, keep, fetch)?).await
     }
 
     async fn blob(&self, path: &StorePath, app: &App, digest: Digest) -> Result<Found, Miss> {
-        if let Some(store) = self.view.source.directory() {
-            return file(store, path).await;
-        }
         if let Some(kept) = self.cache.get(path) {
             return Ok(Found::Kept(kept));
+        }
+        let file = match self.view.source.directory() {
+            Some(store) => Some(file(store, path).await?),
+            None => None,
+        };
+        if let Some(large) = file.as_ref().filter(|file| file.size > self.shared_max_bytes) {
+            return Ok(Found::File(large.clone()));
         }
         let manifest = self.in_force(app, digest).await?;
         // What the manifest does not name nobody may ask for.
@@ -159,20 +189,33 @@ impl Objects {
             let kept = |bytes| Kept { bytes, etag: ETag::of_digest(expected.sha256) };
             found.map(|found| found.map(kept)).map_err(|error| Miss::bad(&error))
         };
-        self.land(path, expected.size, Keep::InCache, fetch).await.map(Found::Kept)
+        match (self.flights.share(path, expected.size, &self.cache, Keep::InCache, fetch), file) {
+            // There is no room for it, but there is another way.
+            (Err(Miss::OnItsWay), Some(file)) => Ok(Found::File(file)),
+            (landed, _) => land(landed?).await.map(Found::Kept),
+        }
     }
 
-    /// Waits, not for long, for one fetch that all who ask at a time share, and that goes on when nobody waits any more.
-    async fn land(
+    /// Reads `len` bytes from `start` on of a file that was found, when it is its turn; see [`Streams::read`].
+    pub(crate) async fn stream(
         &self,
-        path: &StorePath,
-        size: u64,
-        keep: Keep,
-        fetch: impl Future<Output = Result<Option<Kept>, Miss>> + Send + 'static,
-    ) -> Result<Kept, Miss> {
-        let landed: Landed = self.flights.share(path, size, &self.cache, keep, fetch)?;
-        timeout(PATIENCE, landed).await.unwrap_or(Err(Miss::OnItsWay))
+        file: &File,
+        start: u64,
+        len: u64,
+        counted: impl FnOnce() -> Counted,
+    ) -> Result<Pieces, Miss> {
+        self.streams.read(file, start, len, counted).await
     }
+
+    /// Sends bytes of an object that is kept; see [`Streams::pace`].
+    pub(crate) fn pace(&self, bytes: Bytes) -> Pieces {
+        self.streams.pace(bytes)
+    }
+}
+
+/// Waits, not for long, for one fetch that all who ask at a time share, and that goes on when nobody waits any more.
+async fn land(landed: Landed) -> Result<Kept, Miss> {
+    timeout(PATIENCE, landed).await.unwrap_or(Err(Miss::OnItsWay))
 }
 
 impl Miss {
@@ -198,43 +241,34 @@ fn expected(manifest: &Manifest, path: &StorePath) -> Option<Expected> {
     .filter(|expected| expected.size <= Limits::DEFAULT.bundle_compressed_max_bytes)
 }
 
-async fn file(store: &Store, path: &StorePath) -> Result<Found, Miss> {
+async fn file(store: &Store, path: &StorePath) -> Result<File, Miss> {
     let opened = store.stream(path, None).await.map_err(|error| Miss::bad(&error))?;
     let Some(Streamed { size, .. }) = opened else { return Err(Miss::Absent) };
     // The bytes at an immutable path are the same for ever, so path and length name them without reading them.
     let etag = ETag::of(format!("{path} {size}").as_bytes());
-    Ok(Found::File { store: store.clone(), path: path.clone(), size, etag })
+    Ok(File { store: store.clone(), path: path.clone(), size, etag })
 }
 
 impl Found {
     pub(crate) fn size(&self) -> u64 {
         match self {
             Found::Kept(kept) => kept.bytes.len() as u64,
-            Found::File { size, .. } => *size,
+            Found::File(file) => file.size,
         }
     }
 
     pub(crate) fn etag(&self) -> &ETag {
         match self {
             Found::Kept(kept) => &kept.etag,
-            Found::File { etag, .. } => etag,
+            Found::File(file) => &file.etag,
         }
     }
 }
 
-/// Opens `len` bytes from `start` on of a file that was found.
-pub(crate) async fn open_file(
-    store: &Store,
-    path: &StorePath,
-    start: u64,
-    len: u64,
-) -> Result<Option<Streamed>, StoreError> {
-    let range = (len > 0).then(|| start..start + len);
-    store.stream(path, range).await
-}
-
 /// Less than a client waits for the head of an answer.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How many objects of the largest size that is shared fit into the cache.
+const SHARED_FRACTION: u64 = 8;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use object_store::memory::InMemory;
 use schema::keys::SecretKey;
-use schema::manifest::Whole;
+use schema::manifest::{Patch, Whole};
 use schema::{Epoch, RoleKeys, Timestamp, TrustRoot};
 
 use super::*;
@@ -11,8 +11,8 @@ use crate::trust::Trust;
 
 const START: Timestamp = Timestamp::UNIX_EPOCH;
 
-/// A bucket with one bundle in it, as `bytes`, whatever was signed.
-async fn bucket_with(bytes: &'static [u8], signed: &[u8]) -> (Objects, StorePath) {
+/// A bucket with one bundle in it, and a patch to it from `base`, both as `bytes`, whatever was signed.
+pub(crate) async fn bucket_with(bytes: &'static [u8], signed: &[u8]) -> (Objects, StorePath) {
     let key = SecretKey::generate();
     let role = RoleKeys::new(1, vec![key.public().clone()]).expect("one of one");
     let root = TrustRoot {
@@ -33,6 +33,8 @@ async fn bucket_with(bytes: &'static [u8], signed: &[u8]) -> (Objects, StorePath
 
     let (app, digest): (App, _) = ("edge-proxy".parse().expect("an app"), Digest::of(b"archive"));
     let whole = Whole { size: signed.len() as u64, window_log: 23, sha256: Digest::of(signed) };
+    let base = Digest::of(b"base");
+    let patch = Patch { from: base, size: whole.size, window_log: 23, sha256: whole.sha256 };
     let manifest = Manifest {
         app: app.clone(),
         digest,
@@ -42,18 +44,20 @@ async fn bucket_with(bytes: &'static [u8], signed: &[u8]) -> (Objects, StorePath
         commit: "5b1e".repeat(10).parse().expect("a commit"),
         tree: "77aa".repeat(10).parse().expect("a tree"),
         compiler: 1,
-        encodings: vec![Encoding::Whole(whole)],
+        encodings: vec![Encoding::Whole(whole), Encoding::Patch(patch)],
     };
     let manifest = Verified::seal(manifest, &[&key]);
     let store = Store::over(Arc::new(InMemory::new()), "memory");
     let bundle = StorePath::Bundle { app: app.clone(), digest };
-    for (path, bytes) in
-        [(bundle.clone(), Bytes::from_static(bytes)), (StorePath::Manifest { app, digest }, manifest.bytes().clone())]
-    {
+    for (path, bytes) in [
+        (bundle.clone(), Bytes::from_static(bytes)),
+        (StorePath::Patch { app: app.clone(), digest, base }, Bytes::from_static(bytes)),
+        (StorePath::Manifest { app, digest }, manifest.bytes().clone()),
+    ] {
         store.create(&path, bytes).await.map(drop).expect("a write");
     }
     let view = Arc::new(View::new(Source::Store(store), trust));
-    (Objects::new(view, 1 << 20), bundle)
+    (Objects::new(view, 1 << 20, 1), bundle)
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Certificates and keys, from files to something that can take a handshake.
 //!
 //! In: the files that [`Tls`] names. Out: a [`ServerConfig`], or one [`TlsError`]: a certificate whose key is another's, a
-//! file without a certificate, an authority that is none. TLS 1.2 and 1.3 as rustls has them, by `ring`; HTTP/1.1 and nothing
-//! else is spoken inside.
+//! file without a certificate, an authority that is none. TLS 1.2 and 1.3 as rustls has them, by `ring`; HTTP/2 and HTTP/1.1
+//! are spoken inside.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl Files for Certificates {
             builder.with_client_cert_verifier(verifier).with_single_cert(chain, secret).map_err(|source| {
                 TlsError::Pair { certificate: certificate.path.clone(), key: key.path.clone(), source }
             })?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
         if self.0.clients.is_some() {
             // A resumed session is not asked for its certificate again, and that may have expired since.
             config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -103,6 +103,9 @@ impl Files for Certificates {
         Ok(config)
     }
 }
+
+/// How HTTP/2 is called in a handshake.
+pub(crate) const HTTP2: &[u8] = b"h2";
 
 fn certificates(content: &Content) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content.bytes).collect();

@@ -5,6 +5,6 @@ mod material;
 mod name;
 
 pub use config::{Clients, Presence, Tls};
-pub(crate) use material::Certificates;
 pub use material::TlsError;
+pub(crate) use material::{Certificates, HTTP2};
 pub(crate) use name::{Unnamed, name_of};

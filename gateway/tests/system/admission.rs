@@ -119,7 +119,8 @@ async fn a46_certificates_and_tokens_as_curl_shows_them() {
             assert_eq!(answer.status, expected, "{target} {shown:?}: {answer:?}");
             if status == 401 {
                 assert!(answer.text.contains("www-authenticate: Bearer"), "{answer:?}");
-                assert!(answer.text.contains("connection: close") && answer.text.contains("\"hint\""), "{answer:?}");
+                // curl agrees on HTTP/2, which hangs up without a header for it.
+                assert!(answer.text.starts_with("HTTP/2 401") && answer.text.contains("\"hint\""), "{answer:?}");
             }
         }
         if status != 0 {

@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Duration, timeout};
 use tokio_rustls::TlsConnector;
 
@@ -53,6 +54,11 @@ impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect(address).await.expect("a connection");
         Client { stream: Box::new(stream), unread: Vec::new(), certificate: None }
+    }
+
+    /// One that only reads; whoever has the other half asks.
+    pub(crate) fn reading(half: OwnedReadHalf) -> Client {
+        Client { stream: Box::new(tokio::io::join(half, tokio::io::sink())), unread: Vec::new(), certificate: None }
     }
 
     /// Connects with TLS, trusting the authority in the file `ca`.

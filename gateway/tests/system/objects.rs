@@ -2,6 +2,7 @@
 
 use schema::{Digest, StorePath};
 
+use crate::multiplex::with_a_large_bundle;
 use crate::publication::{Publication, Published, first_order, name};
 use crate::running::Running;
 
@@ -168,4 +169,19 @@ async fn a11_a_tampered_manifest_is_not_relayed() {
     let misplaced = StorePath::Manifest { app: name("edge-proxy"), digest: Digest::of(b"another") };
     publication.overwrite(&misplaced, &bundle.manifest);
     assert_eq!(gateway.get(&format!("/{misplaced}"), &[]).await.status, 502);
+}
+
+#[tokio::test]
+async fn parts_of_a_large_bundle_are_what_they_are_of_the_whole() {
+    let (_publication, gateway, bundle, target) = with_a_large_bundle(|_| {}).await;
+    let last = bundle.len() - 1;
+    for (from, to) in [(0, 0), (last - 100, last), (70_001, 3_000_000), (0, last)] {
+        let part = gateway.get(&target, &[("Range", &format!("bytes={from}-{to}"))]).await;
+        assert_eq!(part.status, 206);
+        assert!(part.body == bundle[from..=to], "{from} to {to}");
+    }
+    let mut client = gateway.client().await;
+    client.send("HEAD", &target, &[]).await;
+    let length = client.reply_to("HEAD").await.header("content-length").map(str::to_owned);
+    assert_eq!(length, Some(bundle.len().to_string()));
 }

@@ -5,9 +5,18 @@ use schema::StorePath;
 
 use crate::agent::Agent;
 use crate::publication::{Publication, name};
-use crate::running::{Running, behind, until};
+use crate::running::{Running, behind, of_store, until};
 
 const POINTER: &str = "/v1/apps/edge-proxy/regions/eu-west/pointer";
+
+/// A gateway to which every file is large.
+async fn as_it_is(publication: &Publication) -> Running {
+    let mut config = of_store(publication);
+    config.limits.blob_cache_bytes = 0;
+    let running = Running::start(config);
+    running.until_ready().await;
+    running
+}
 
 #[tokio::test]
 async fn a_pointer_and_its_bundle_come_down_two_levels() {
@@ -70,7 +79,7 @@ async fn a_name_that_upstream_does_not_know_is_not_followed() {
 async fn a11_a_tampered_bundle_is_refused_and_not_kept() {
     let publication = Publication::new();
     let pointer = publication.publish("edge-proxy", "eu-west", 1).await;
-    let top = Running::of(&publication).await;
+    let (top, careful) = (as_it_is(&publication).await, Running::of(&publication).await);
     let bottom = Running::start(behind(top.address, &publication));
     bottom.until_ready().await;
     let path = StorePath::Bundle { app: name("edge-proxy"), digest: pointer.stable.digest };
@@ -80,14 +89,17 @@ async fn a11_a_tampered_bundle_is_refused_and_not_kept() {
     flipped[10] ^= 1;
     for tampered in [flipped, good[..good.len() - 1].to_vec(), [&good[..], b"x"].concat()] {
         publication.overwrite(&path, &tampered);
-        // A directory is served as it is, without being read: agents verify.
+        // A large file is served as it is, without being read: agents verify.
         assert_eq!(top.get(&target, &[]).await.body, tampered);
-        let refused = bottom.get(&target, &[]).await;
-        assert_eq!(refused.status, 502, "{refused:?}");
-        assert_eq!(refused.header("cache-control"), Some("no-store"));
+        for gateway in [&bottom, &careful] {
+            let refused = gateway.get(&target, &[]).await;
+            assert_eq!(refused.status, 502, "{refused:?}");
+            assert_eq!(refused.header("cache-control"), Some("no-store"));
+        }
     }
     publication.overwrite(&path, &good);
     assert_eq!(bottom.get(&target, &[]).await.body, good);
+    assert_eq!(careful.get(&target, &[]).await.body, good);
 }
 
 #[tokio::test]
@@ -119,7 +131,7 @@ async fn a_manifest_of_a_retired_key_is_relayed_as_it_was_sealed_again() {
 async fn a_bundle_that_no_manifest_names_is_not_fetched() {
     let publication = Publication::new();
     let pointer = publication.publish("edge-proxy", "eu-west", 1).await;
-    let top = Running::of(&publication).await;
+    let (top, careful) = (as_it_is(&publication).await, Running::of(&publication).await);
     let bottom = Running::start(behind(top.address, &publication));
     bottom.until_ready().await;
     let (digest, base) = (pointer.stable.digest, schema::Digest::of(b"not a base"));
@@ -127,6 +139,7 @@ async fn a_bundle_that_no_manifest_names_is_not_fetched() {
     publication.overwrite_new(&patch, b"anything");
     assert_eq!(top.get(&format!("/{patch}"), &[]).await.status, 200);
     assert_eq!(bottom.get(&format!("/{patch}"), &[]).await.status, 404);
+    assert_eq!(careful.get(&format!("/{patch}"), &[]).await.status, 404);
 }
 
 #[tokio::test]
