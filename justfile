@@ -28,6 +28,10 @@ seeds N="1000":
 fuzz SECONDS="600" *TARGETS:
     fuzz/run {{SECONDS}} {{TARGETS}}
 
+# The figures of docs/performance.md, on this machine, from nothing; peers included
+bench *ARGS:
+    bash bench/run {{ARGS}}
+
 # What CI checks besides tests
 lint:
     cargo fmt --check && cargo clippy --workspace --all-targets --all-features -- -D warnings && cargo deny check bans licenses sources

@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::exit::{Failure, Outcome};
 use crate::logging::{self, LogFormat};
 use crate::{
-    agent, audit, compile, completions, demo, doctor, freeze, gateway, history, init, keys, man, open_files, publisher,
-    quarantine, rebuild, rollback, rollout, status, unfreeze, up,
+    agent, audit, bench, compile, completions, demo, doctor, freeze, gateway, history, init, keys, man, open_files,
+    publisher, quarantine, rebuild, rollback, rollout, simulate, status, unfreeze, up,
 };
 
 /// Configuration from a git repository to every server in seconds: signed, staged, proven, reversible
@@ -50,6 +50,8 @@ enum Command {
     Keys(keys::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),
+    Bench(bench::Args),
+    Simulate(simulate::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -57,7 +59,8 @@ enum Command {
 impl Cli {
     /// Runs the subcommand to its end.
     pub(crate) fn run(self) -> Outcome {
-        logging::open(self.log.as_deref().unwrap_or(self.command.usual_log()), self.log_format)?;
+        let filter = self.log.as_deref().unwrap_or(self.command.usual_log());
+        logging::open(filter, self.log_format, self.command.marks())?;
         open_files::raise_limit();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::unexpected)?;
         let outcome = runtime.block_on(self.command.run());
@@ -81,6 +84,14 @@ impl Command {
         }
     }
 
+    /// What listens to the steps of agents in this process, where somebody measures them.
+    fn marks(&self) -> Option<bench::Marks> {
+        match self {
+            Command::Bench(args) => args.marks(),
+            _ => None,
+        }
+    }
+
     async fn run(self) -> Outcome {
         match self {
             Command::Init(args) => init::run(&args),
@@ -101,6 +112,8 @@ impl Command {
             Command::Keys(args) => keys::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Bench(args) => args.run().await,
+            Command::Simulate(args) => simulate::run(&args),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
         }

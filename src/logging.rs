@@ -2,8 +2,11 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
+use crate::bench::Marks;
 use crate::exit::{Failure, Outcome};
 
 /// How the diary is written.
@@ -15,16 +18,19 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Opens the diary. `filter` is in tracing's directive syntax, such as `info` or `gateway=debug`.
-pub(crate) fn open(filter: &str, format: LogFormat) -> Outcome {
+/// Opens the diary. `filter` is in tracing's directive syntax, such as `info` or `gateway=debug`. What `marks` listens for is
+/// its own business, and is not written down.
+pub(crate) fn open(filter: &str, format: LogFormat, marks: Option<Marks>) -> Outcome {
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         Failure::usage(error).hint("--log takes error, warn, info or debug, or one for a module like `gateway=debug`")
     })?;
-    let diary = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A diary that is open already stays as it is.
-    let _already_open = match format {
-        LogFormat::Text => diary.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => diary.json().flatten_event(true).try_init(),
+    let diary = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let diary = match format {
+        LogFormat::Text => diary.with_target(false).with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => diary.json().flatten_event(true).boxed(),
     };
+    let listening = tracing_subscriber::registry().with(diary.with_filter(filter)).with(marks.map(Marks::layer));
+    // A diary that is open already stays as it is.
+    let _already_open = listening.try_init();
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod audit;
+mod bench;
 mod cli;
 mod compile;
 mod completions;
@@ -27,7 +28,9 @@ mod reach;
 mod rebuild;
 mod rollback;
 mod rollout;
+mod scratch;
 mod shutdown;
+mod simulate;
 mod status;
 mod table;
 mod unfreeze;

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
-use gateway::{Entrance, Gateway, SourceUrl};
+use gateway::{Entrance, Gateway, Limits, SourceUrl};
 use publisher::control::{self, AccessFile, Api, Orders};
 use publisher::rollout::{Fleet, NoFleet};
 use publisher::{Config, Publisher};
@@ -46,7 +46,7 @@ pub(crate) async fn serve(config: Config) -> Outcome {
         let mut tasks: JoinSet<Outcome> = JoinSet::new();
         let mut fleet: Arc<dyn Fleet> = Arc::new(NoFleet);
         if config.listen.is_some() {
-            let beside = gateway_beside(&config, status, orders)?;
+            let beside = gateway_beside(&config, Limits::default(), status, orders)?;
             out::talk(&format!("serving on {}", beside.gateway.url()));
             fleet = beside.fleet;
             let stop = stop.clone();
@@ -78,12 +78,14 @@ pub(crate) struct Beside {
 /// the publisher through it, by way of `orders`.
 pub(crate) fn gateway_beside(
     config: &Config,
+    limits: Limits,
     status: watch::Receiver<PublisherStatus>,
     orders: Orders,
 ) -> Result<Beside, Failure> {
     let source = SourceUrl::Store(config.store.clone());
     let mut beside = gateway::Config::new(source, &config.root).map_err(Failure::unexpected)?;
     beside.listen = config.listen.unwrap_or(LISTEN);
+    beside.limits = limits;
     if let Some(entrance) = &config.entrance {
         beside.entrance = Entrance::load(entrance).map_err(Failure::usage)?;
     }

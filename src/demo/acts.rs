@@ -1,11 +1,12 @@
 //! The acts of the demo, in order. Each does one thing to the running system and waits for every agent's answer.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schema::text::one_line;
-use schema::{Ack, App, Outcome, Region, StorePath};
+use schema::{Ack, App, Outcome, Region};
 
 use super::figures::{Figures, Percentiles, Propagation, millis};
 use super::fleet::{Fleet, Orders, example_apps};
@@ -70,15 +71,15 @@ impl Acts {
         Ok(())
     }
 
-    /// A byte of the new bundles is flipped in the store before the agents come for them.
+    /// A byte of the new bundles, and of the patches to them, is flipped in the store before the agents come for them.
     pub(super) async fn tamper(&mut self) -> Result<(), Failure> {
-        self.stage.heading("3. Tampering: one byte of each new bundle is flipped in the store");
+        self.stage.heading("3. Tampering: one byte of each new bundle and of each patch to it is flipped in the store");
         // The agents are away while it happens, so that none has fetched the good bytes before.
         self.fleet.stop().await?;
         let pushed = self.world.repository.merge(FILE, "rate=10r/s", "rate=30r/s", "Raise the request limit again")?;
         let moves = self.world.published(Some(&pushed.commit)).await?;
-        let bundles = moves.bundles();
-        self.flip(&bundles)?;
+        let frames = self.world.frames(&moves).map_err(Failure::unexpected)?;
+        flip(&frames)?;
         let bar = self.stage.bar(self.fleet.len(), "refuse");
         self.fleet.start();
         let answers = self.fleet.answers(&self.app, &moves, Outcome::Refused, &bar).await?;
@@ -88,7 +89,7 @@ impl Acts {
         let reason = answers.first().and_then(|ack| ack.reason.clone()).unwrap_or_default();
         self.stage.say(&format!("  {} agents refused it and keep what they run", self.figures.tampered_refused));
         self.stage.say(&format!("  {}: {}", answers[0].agent, one_line(&reason, 200)));
-        self.flip(&bundles)?;
+        flip(&frames)?;
         let bar = self.stage.bar(self.fleet.len(), "repair");
         let answers = self.fleet.answers(&self.app, &moves, Outcome::Applied, &bar).await?;
         bar.finish();
@@ -121,18 +122,17 @@ impl Acts {
         bar.finish();
         Ok(propagation(pushed, &moves, &answers))
     }
+}
 
-    /// Flips the lowest bit of the middle byte of each file: twice is as if nothing had been.
-    fn flip(&self, bundles: &[StorePath]) -> Result<(), Failure> {
-        for bundle in bundles {
-            let file = self.world.stored(bundle);
-            let mut bytes = fs::read(&file).map_err(Failure::unexpected)?;
-            let middle = bytes.len() / 2;
-            bytes[middle] ^= 1;
-            fs::write(&file, bytes).map_err(Failure::unexpected)?;
-        }
-        Ok(())
+/// Flips the lowest bit of the middle byte of each file: twice is as if nothing had been.
+fn flip(files: &BTreeSet<PathBuf>) -> Result<(), Failure> {
+    for file in files {
+        let mut bytes = fs::read(file).map_err(Failure::unexpected)?;
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(file, bytes).map_err(Failure::unexpected)?;
     }
+    Ok(())
 }
 
 /// Whether the agent runs something other than what it was offered.

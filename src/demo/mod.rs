@@ -9,17 +9,16 @@ mod fleet;
 mod keep;
 mod repository;
 mod rollout;
-mod scratch;
 mod show;
 mod world;
 
 use std::time::Instant;
 
 use acts::Acts;
-use scratch::Scratch;
 use show::Stage;
 
 use crate::exit::{Failure, Outcome};
+use crate::scratch::Scratch;
 use crate::{out, shutdown};
 
 /// See it work: a merge, a revert, a tampered bundle and an unsigned commit, on many agents
@@ -46,7 +45,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Outcome {
     shutdown::on_signal(async |stop| {
-        let folder = Scratch::new()?;
+        let folder = Scratch::new("driftless-demo-")?;
         tokio::select! {
             outcome = play(&args, folder.path(), &stop) => outcome,
             // Agents, publisher and gateway die with this process; what they wrote is in the temporary folder.

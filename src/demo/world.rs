@@ -1,7 +1,9 @@
 //! Everything that the demo starts: keys, repository, publisher, gateway; in one temporary folder.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 use follower::BaseUrl;
 use publisher::Publisher;
@@ -48,15 +50,6 @@ impl Moves {
     pub(super) fn last_at(&self) -> Option<Timestamp> {
         self.0.iter().map(|moved| moved.at).max()
     }
-
-    /// The bundles that they name, each once.
-    pub(super) fn bundles(&self) -> Vec<StorePath> {
-        let mut paths: Vec<StorePath> =
-            self.0.iter().map(|moved| StorePath::Bundle { app: moved.app.clone(), digest: moved.digest }).collect();
-        paths.sort();
-        paths.dedup();
-        paths
-    }
 }
 
 impl World {
@@ -92,7 +85,9 @@ impl World {
         let (events_tx, events) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let publisher = Publisher::open(&config).map_err(Failure::of_publisher)?;
-        let Beside { gateway, fleet } = gateway_beside(&config, status.clone(), orders.clone())?;
+        // It keeps no bundle, and so looks into none: agents get the bytes as they lie in the store, and judge for themselves.
+        let limits = gateway::Limits { blob_cache_bytes: 0, ..gateway::Limits::default() };
+        let Beside { gateway, fleet } = gateway_beside(&config, limits, status.clone(), orders.clone())?;
         let url = format!("http://{}", gateway.local_addr());
         let mut tasks = JoinSet::new();
         let stopping = stop.clone();
@@ -123,10 +118,25 @@ impl World {
         self.home.dir().join("store").join(path.to_string())
     }
 
+    /// The files of the store that the bundles of `moves` can be had from: each as a whole, and as patches.
+    pub(super) fn frames(&self, moves: &Moves) -> io::Result<BTreeSet<PathBuf>> {
+        let mut frames = BTreeSet::new();
+        for Moved { app, digest, .. } in &moves.0 {
+            let whole = self.stored(&StorePath::Bundle { app: app.clone(), digest: *digest });
+            for entry in fs::read_dir(whole.parent().expect("an object lies in a folder"))? {
+                let name = entry?.file_name().to_string_lossy().into_owned();
+                if name.starts_with(&digest.to_string()) && name.ends_with(".zst") {
+                    frames.insert(whole.with_file_name(name));
+                }
+            }
+        }
+        Ok(frames)
+    }
+
     /// The newest pointer of an app and region, as it stands in the store; its signature is for others to check.
     pub(super) fn pointer(&self, app: &App, region: &Region) -> Option<Pointer> {
         let path = StorePath::Pointer { app: app.clone(), region: region.clone() };
-        let sealed = std::fs::read_to_string(self.stored(&path)).ok()?;
+        let sealed = fs::read_to_string(self.stored(&path)).ok()?;
         serde_json::from_str(sealed.lines().next()?).ok()
     }
 

@@ -18,11 +18,15 @@ fn f29_every_parked_poll_is_answered_after_one_publication() {
     up.published(&world.tip());
     let address: SocketAddr = up.url.trim_start_matches("http://").parse().expect("an address");
     let etag = etag(&up);
+    let before = resident_kib(up.process.id());
     let begun = Instant::now();
     let mut clients: Vec<TcpStream> = (0..parked).map(|_| park(address, &etag)).collect();
     eventually("all are parked", || up.status()["parked"].as_u64() >= Some(parked as u64));
     let parking = begun.elapsed();
     let memory = resident_kib(up.process.id());
+    let each = memory.saturating_sub(before) as f64 / parked as f64;
+    // Generous: a connection that stayed in hyper would have 18 KiB.
+    assert!(each <= KIB_PER_AGENT_MAX, "{each:.1} KiB for each of {parked} parked agents");
     for client in &clients {
         client.set_nonblocking(true).expect("a socket can be made non-blocking");
     }
@@ -49,7 +53,7 @@ fn f29_every_parked_poll_is_answered_after_one_publication() {
         });
     }
     eprintln!(
-        "{parked} parked in {parking:?} ({memory} KiB resident in the gateway); commit to first answer {:?}, to last {:?}; lost 0",
+        "{parked} parked in {parking:?} ({memory} KiB resident in the gateway, {each:.2} for each); commit to first answer {:?}, to last {:?}; lost 0",
         first.unwrap_or_default(),
         last.unwrap_or_default()
     );
@@ -85,3 +89,5 @@ fn raise_open_files() {
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).expect("the soft limit may be raised to the hard one");
 }
+
+const KIB_PER_AGENT_MAX: f64 = 4.0;

@@ -7,6 +7,8 @@
 mod adopt;
 mod attacks;
 mod audit;
+mod bench;
+mod bench_more;
 mod by_hand;
 mod ceremony;
 mod cli_docs;
@@ -19,6 +21,7 @@ mod refusals;
 mod reproducible;
 mod roles;
 mod rollout;
+mod round_trip;
 mod s3;
 mod story;
 mod transport;

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use schema::enclosed::HAVE;
+
 use super::answer::{Answer, Connection};
 use super::message::{Headers, Kind, Request, TICK};
 
@@ -188,7 +190,9 @@ impl Honest<'_> {
         record.bodies.keys().nth(number % record.bodies.len().max(1)).cloned()
     }
 
-    fn ask(&self, request: Request) -> Result<Answer, Turned> {
+    /// Nobody is told what the agent has, so each document goes this way on its own, and can be spoilt on its own.
+    fn ask(&self, mut request: Request) -> Result<Answer, Turned> {
+        request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(HAVE));
         let is_over = || self.shared.is_over_since(self.turn);
         match &self.shared.source {
             Source::Gateway(address) => match request.forward(*address, &is_over) {
