@@ -184,3 +184,20 @@ proptest! {
         patched(&old, &build(&app));
     }
 }
+
+#[test]
+fn a_file_that_is_too_large_to_compare_keeps_none_that_comes_after_it_from_being_compared() {
+    let blob = |number: u8| BlobId([number; 20]);
+    let version = |first: u8| {
+        let files = [("a", 40 << 20, first), ("b", 1000, first + 1), ("c", 1000, 9)];
+        let listing: Listing = files
+            .into_iter()
+            .map(|(path, size, number)| {
+                let path = EntryPath::parse(path.as_bytes(), &Limits::DEFAULT).expect("a path");
+                (path, Listed { blob: blob(number), size, executable: false })
+            })
+            .collect();
+        Layout::of(&listing)
+    };
+    assert_eq!(compared(&version(1), &version(3)), [blob(2)]);
+}
