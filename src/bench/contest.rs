@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::crowd::orders::{Arrivals, Readers};
 use super::crowd::{Crowd, Gathering};
-use super::figures::{Medians, Round, ms, percentile};
+use super::figures::{Round, ms, percentile};
 use super::process::Processes;
 use super::site::press::Press;
 use crate::exit::Failure;
@@ -128,7 +128,7 @@ impl Contest {
         }
         for entry in &mut self.entries {
             entry.system.kib_last = entry.kib_per_client(clients).await;
-            entry.system.medians = Medians::of(&entry.system.rounds);
+            entry.system.medians = Round::medians_of(&entry.system.rounds);
         }
         let systems = self.entries.into_iter().map(|entry| entry.system).collect();
         Ok(Measured::new(&self.settings, systems))

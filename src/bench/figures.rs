@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 /// What one round of notifications came to. Times are counted from just before the change was made.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Round {
     /// Until the first, the median, the 99th percentile and the last of the clients had the whole answer in their kernel.
     pub(super) first_ms: Option<f64>,
@@ -22,23 +22,11 @@ pub(super) struct Round {
     pub(super) cpu_us: Option<f64>,
 }
 
-/// Medians over rounds; what was lost is summed up.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Medians {
-    pub(super) first_ms: Option<f64>,
-    pub(super) p50_ms: Option<f64>,
-    pub(super) p99_ms: Option<f64>,
-    pub(super) last_ms: Option<f64>,
-    pub(super) read_p99_ms: Option<f64>,
-    pub(super) lost: u64,
-    pub(super) cpu_us: Option<f64>,
-}
-
-impl Medians {
-    /// Over all of `rounds`.
-    pub(super) fn of(rounds: &[Round]) -> Medians {
+impl Round {
+    /// Medians over all of `rounds`; what was lost is summed up.
+    pub(super) fn medians_of(rounds: &[Round]) -> Round {
         let middle = |field: fn(&Round) -> Option<f64>| median(rounds.iter().filter_map(field).collect());
-        Medians {
+        Round {
             first_ms: middle(|round| round.first_ms),
             p50_ms: middle(|round| round.p50_ms),
             p99_ms: middle(|round| round.p99_ms),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Settings;
 use crate::bench::crowd::orders::Readers;
-use crate::bench::figures::{Medians, Round, cell, over};
+use crate::bench::figures::{Round, cell, over};
 use crate::exit::{Failure, Outcome};
 use crate::{out, table};
 
@@ -29,7 +29,7 @@ pub(in crate::bench) struct Measured {
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::bench) struct System {
     pub(super) name: String,
-    pub(super) medians: Medians,
+    pub(super) medians: Round,
     p99_over_floor: Option<f64>,
     cpu_over_floor: Option<f64>,
     /// Resident memory for each client, in KiB: when all waited for the first time, and after the last round.
@@ -42,7 +42,7 @@ impl System {
     pub(super) fn new(name: &str) -> System {
         System {
             name: name.to_owned(),
-            medians: Medians::default(),
+            medians: Round::default(),
             p99_over_floor: None,
             cpu_over_floor: None,
             kib_first: None,
@@ -161,8 +161,7 @@ mod tests {
     fn what_a_peer_loses_is_not_ours_and_what_we_lose_is_a_failure() {
         let settings = Bench::parse_from(["bench", "--json"]).settings;
         let lost = |gateway, nats| {
-            let system =
-                |name: &str, lost| System { medians: Medians { lost, ..Medians::default() }, ..System::new(name) };
+            let system = |name: &str, lost| System { medians: Round { lost, ..Round::default() }, ..System::new(name) };
             Measured::new(&settings, vec![system("gateway", gateway), system("floor", 0), system("nats", nats)])
         };
         assert_eq!((lost(0, 3).lost, lost(2, 3).lost), (0, 2));
